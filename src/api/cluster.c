@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/api/cluster.c
+ *	  SQL functions that make and watch a cluster.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/failpoint.h"
+#include "clock/hlc.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
+#include "cluster/membership.h"
+#include "cluster/sync.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "row/stamp.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "worker/roster.h"
+
+PG_FUNCTION_INFO_V1(topgun_create_cluster);
+PG_FUNCTION_INFO_V1(topgun_join);
+PG_FUNCTION_INFO_V1(topgun_wait_for_sync);
+PG_FUNCTION_INFO_V1(topgun_sync_state);
+PG_FUNCTION_INFO_V1(topgun_unique_id);
+PG_FUNCTION_INFO_V1(topgun_failpoint);
+PG_FUNCTION_INFO_V1(topgun_forget_identity);
+
+/* Has this transaction made the database a node? */
+static bool start_workers_at_commit = false;
+
+static void
+start_workers(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && start_workers_at_commit)
+		tg_roster_want(TG_WORKER_JANITOR, 0);
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		start_workers_at_commit = false;
+}
+
+static void
+start_workers_later(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(start_workers, NULL);
+	registered = true;
+	start_workers_at_commit = true;
+}
+
+static char *
+require_text(FunctionCallInfo fcinfo, int n, const char *what)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", what)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+/*
+ * topgun.create_cluster(node_name, dsn): this database becomes node 1.
+ */
+Datum
+topgun_create_cluster(PG_FUNCTION_ARGS)
+{
+	char	   *name = require_text(fcinfo, 0, "node name");
+	char	   *dsn = require_text(fcinfo, 1, "connection string");
+	TgNodeId	node;
+
+	PreventCommandDuringRecovery("topgun.create_cluster()");
+	node = tg_create_cluster(name, dsn);
+	start_workers_later();
+	PG_RETURN_INT32(node);
+}
+
+/*
+ * topgun.join(node_name, dsn, via): this database becomes a node of the
+ * cluster of the member reachable at "via".
+ */
+Datum
+topgun_join(PG_FUNCTION_ARGS)
+{
+	char	   *name = require_text(fcinfo, 0, "node name");
+	char	   *dsn = require_text(fcinfo, 1, "connection string");
+	char	   *via = require_text(fcinfo, 2, "connection string of a member");
+	TgNodeId	node;
+
+	PreventCommandDuringRecovery("topgun.join()");
+	node = tg_join(name, dsn, via);
+	start_workers_later();
+	PG_RETURN_INT32(node);
+}
+
+/*
+ * topgun.wait_for_sync(timeout): have all members all that is committed here
+ * now, and have we all that they had?
+ */
+Datum
+topgun_wait_for_sync(PG_FUNCTION_ARGS)
+{
+	Interval   *timeout;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("timeout must not be null")));
+	timeout = PG_GETARG_INTERVAL_P(0);
+	if (timeout->time < 0 || timeout->day < 0 || timeout->month != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must be a positive time of days or less")));
+	(void) tg_node_id_required();
+	PG_RETURN_BOOL(tg_wait_for_sync(timeout->day * SECS_PER_DAY * 1000L + timeout->time / 1000));
+}
+
+/*
+ * topgun_internal.sync_state(asker): our last position, how far we are with
+ * the asker, and whether all our tables are in step.
+ */
+Datum
+topgun_sync_state(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(tg_sync_state_text(PG_GETARG_INT32(0))));
+}
+
+/*
+ * topgun.unique_id(): an id that no node of the cluster gives twice.  It is a
+ * stamp with the sign bit clear, so later ones of a node are greater.
+ */
+Datum
+topgun_unique_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64((int64) (tg_clock_tick(tg_node_id_required()) & PG_INT64_MAX));
+}
+
+/*
+ * topgun_internal.failpoint(name, action): arm a place where tests stop, break
+ * or kill a process.
+ */
+Datum
+topgun_failpoint(PG_FUNCTION_ARGS)
+{
+	static const char *const actions[] = {
+		[TG_FAIL_OFF] = "off",
+		[TG_FAIL_ERROR] = "error",
+		[TG_FAIL_PAUSE] = "pause",
+		[TG_FAIL_EXIT] = "exit",
+		[TG_FAIL_CRASH] = "crash",
+	};
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *action = text_to_cstring(PG_GETARG_TEXT_PP(1));
+
+	for (int i = 0; i < lengthof(actions); i++)
+	{
+		if (strcmp(actions[i], action) == 0)
+		{
+			tg_failpoint_set(name, i);
+			PG_RETURN_VOID();
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown failpoint action \"%s\"", action),
+			 errhint("Use off, error, pause, exit or crash.")));
+}
+
+/*
+ * The install script runs this: a database that has just got the extension is
+ * no node, whatever it was before.
+ */
+Datum
+topgun_forget_identity(PG_FUNCTION_ARGS)
+{
+	tg_node_id_forget();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/api/merge.c
+ *	  SQL functions that merge.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "base/error.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "merge/batch.h"
+#include "row/target.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(topgun_merge_row);
+
+/*
+ * Put the row into the form in which changes travel; the table's id.
+ */
+static TgTableId
+row_to_change(HeapTupleHeader header, bool deleted, TgChange *change)
+{
+	Oid			relid = get_typ_typrelid(HeapTupleHeaderGetTypeId(header));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
+	Relation	rel;
+	TgTable    *table;
+	TupleTableSlot *slot;
+	StringInfo	payload = makeStringInfo();
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("the row is not of a table's row type")));
+	rel = relation_open(relid, AccessShareLock);
+	if (tg_table_id(rel) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" is not replicated", RelationGetRelationName(rel)),
+				 errhint("Use topgun.add_table().")));
+	table = tg_table_get(rel);
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+	ExecForceStoreHeapTuple(&tuple, slot, false);
+
+	if (deleted)
+		tg_key_write(table->key, slot, payload);
+	else
+		tg_row_write(table, slot, payload);
+	change->kind = deleted ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
+	change->stamp = tg_row_stamp(table, slot);
+	change->payload = (TgBytes)
+	{
+		payload->data, payload->len
+	};
+	ExecDropSingleTupleTableSlot(slot);
+	relation_close(rel, NoLock);
+	return table->id;
+}
+
+/*
+ * topgun_internal.merge_row(row, deleted): what became of it.
+ */
+Datum
+topgun_merge_row(PG_FUNCTION_ARGS)
+{
+	TgMerge		merge;
+	TgChange	change;
+	TgTableId	table;
+	const char *outcome = "equal";
+
+	(void) tg_node_id_required();
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !type_is_rowtype(get_fn_expr_argtype(fcinfo->flinfo, 0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a row of a replicated table is needed")));
+	table = row_to_change(PG_GETARG_HEAPTUPLEHEADER(0), PG_GETARG_BOOL(1), &change);
+
+	tg_clock_observe(change.stamp);
+	tg_merge_begin(&merge, 0, NULL);
+	tg_merge_changes(&merge, table, &change, 1);
+	tg_merge_end(&merge);
+
+	if (merge.counts.quarantined > 0)
+		outcome = "quarantined";
+	else if (merge.counts.applied > 0)
+		outcome = "applied";
+	else if (merge.counts.older > 0)
+		outcome = "older";
+	PG_RETURN_TEXT_P(cstring_to_text(outcome));
+}

@@ -1,0 +1,156 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/api/peers.c
+ *	  SQL functions that peers call.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/error.h"
+#include "clock/identity.h"
+#include "cluster/facts.h"
+#include "cluster/membership.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "journal/inflight.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "transport/answer.h"
+#include "transport/copy.h"
+#include "transport/member.h"
+#include "transport/peer.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+PG_FUNCTION_INFO_V1(topgun_wait_for_changes);
+PG_FUNCTION_INFO_V1(topgun_pull);
+PG_FUNCTION_INFO_V1(topgun_copy);
+PG_FUNCTION_INFO_V1(topgun_facts);
+PG_FUNCTION_INFO_V1(topgun_admit);
+PG_FUNCTION_INFO_V1(topgun_cursors);
+
+/*
+ * Is there something in the journal behind this position that a pull would
+ * get?
+ */
+static bool
+has_changes_after(TgNodeId node, TgPosition position)
+{
+	TgPosition	last = tg_inflight_last_position();
+
+	return last > position && tg_inflight_horizon(node) > position;
+}
+
+/*
+ * topgun_internal.wait_for_changes(after, max_ms): return when the journal has
+ * something after this position, or when the time is over.  A procedure: it
+ * ends its transaction, and with it its snapshot, before it waits.
+ */
+Datum
+topgun_wait_for_changes(PG_FUNCTION_ARGS)
+{
+	TgPosition	after = (TgPosition) PG_GETARG_INT64(0);
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PG_GETARG_INT32(1));
+	TgNodeId	node = tg_node_id_required();
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+
+	tg_waiter_enter();
+	while (!has_changes_after(node, after))
+	{
+		long		rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+		if (rest_ms <= 0)
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 rest_ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	tg_waiter_leave();
+	PG_RETURN_VOID();
+}
+
+static void
+refuse_request(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TG_PROTOCOL),
+			 errmsg("the request is not one of this version of topgun")));
+}
+
+static Datum
+to_bytea(StringInfo buf)
+{
+	return PointerGetDatum(cstring_to_text_with_len(buf->data, buf->len));
+}
+
+/*
+ * topgun_internal.pull(request): what has changed after the asker's cursor.
+ */
+Datum
+topgun_pull(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	TgPullRequest request;
+	TgReader	reader;
+
+	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	if (!tg_wire_read_pull(&reader, &request))
+		refuse_request();
+	(void) tg_node_id_required();
+	tg_member_require_active(request.asker);
+	tg_peer_set_acknowledged(request.asker, request.flushed);
+	return to_bytea(tg_answer_pull(&request));
+}
+
+/*
+ * topgun_internal.copy(request): a chunk of a table.
+ */
+Datum
+topgun_copy(PG_FUNCTION_ARGS)
+{
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
+	TgCopyRequest request;
+	TgReader	reader;
+
+	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	if (!tg_wire_read_copy(&reader, &request))
+		refuse_request();
+	(void) tg_node_id_required();
+	tg_member_require_active(request.asker);
+	return to_bytea(tg_answer_copy(&request));
+}
+
+/*
+ * topgun_internal.facts(): what another node compares before it joins.
+ */
+Datum
+topgun_facts(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(tg_facts_text()));
+}
+
+/*
+ * topgun_internal.admit(name, dsn): the id of a new member.
+ */
+Datum
+topgun_admit(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(tg_admit(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							 text_to_cstring(PG_GETARG_TEXT_PP(1))));
+}
+
+/*
+ * topgun_internal.cursors(): where a new member starts to read journals.
+ */
+Datum
+topgun_cursors(PG_FUNCTION_ARGS)
+{
+	return to_bytea(tg_cursors_for_joiner());
+}

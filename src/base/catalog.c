@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/base/catalog.c
+ *	  The extension's own tables and indexes.
+ *
+ * Their OIDs are looked up by name once per backend and forgotten when the
+ * relation cache says that one of them has changed, as after DROP EXTENSION.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "base/catalog.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static const char *const segment_names[] = {
+	"journal_%d", "journal_%d_position", "journal_%d_part", "journal_%d_part_batch"
+};
+
+static const char *const names[] = {
+	[TG_CAT_JOURNAL_STATE] = "journal_state",
+	[TG_CAT_CONFLICT] = "conflict",
+	[TG_CAT_LOCAL_NODE] = "local_node",
+	[TG_CAT_NODE] = "node",
+	[TG_CAT_NODE_PKEY] = "node_pkey",
+	[TG_CAT_PEER_CURSOR] = "peer_cursor",
+	[TG_CAT_PEER_CURSOR_PKEY] = "peer_cursor_pkey",
+	[TG_CAT_QUARANTINE] = "quarantine",
+	[TG_CAT_QUARANTINE_PKEY] = "quarantine_pkey",
+	[TG_CAT_REPLICATED_TABLE] = "replicated_table",
+	[TG_CAT_TABLE_STATE] = "table_state",
+	[TG_CAT_TABLE_STATE_PKEY] = "table_state_pkey",
+	[TG_CAT_TOMBSTONE] = "tombstone",
+	[TG_CAT_TOMBSTONE_KEY] = "tombstone_key",
+	[TG_CAT_TRUNCATION] = "truncation",
+	[TG_CAT_TRUNCATION_PKEY] = "truncation_pkey",
+	[TG_CAT_UNVERIFIED] = "unverified",
+};
+
+static Oid	oids[TG_CATALOG_COUNT];
+
+static void
+forget(Datum arg, Oid relid)
+{
+	for (int i = 0; i < TG_CATALOG_COUNT; i++)
+		if (relid == InvalidOid || oids[i] == relid)
+			oids[i] = InvalidOid;
+}
+
+static Oid
+look_up(TgCatalog which)
+{
+	Oid			schema = get_namespace_oid("topgun", true);
+	char		buf[NAMEDATALEN];
+	const char *name = names[which];
+
+	if (!OidIsValid(schema))
+		return InvalidOid;
+	if (which < TG_CAT_JOURNAL_STATE)
+	{
+		snprintf(buf, sizeof(buf), segment_names[which / TG_JOURNAL_SEGMENTS],
+				 which % TG_JOURNAL_SEGMENTS);
+		name = buf;
+	}
+	return get_relname_relid(name, schema);
+}
+
+/*
+ * Does this database have the extension?
+ */
+bool
+tg_catalog_exists(void)
+{
+	if (!OidIsValid(oids[TG_CAT_LOCAL_NODE]))
+		oids[TG_CAT_LOCAL_NODE] = look_up(TG_CAT_LOCAL_NODE);
+	return OidIsValid(oids[TG_CAT_LOCAL_NODE]);
+}
+
+/*
+ * The OID of one of our tables or indexes.  Errors out if the extension is
+ * not installed in this database.  Needs a transaction.
+ */
+Oid
+tg_catalog_oid(TgCatalog which)
+{
+	Oid			oid = oids[which];
+
+	Assert(IsTransactionState());
+	if (likely(OidIsValid(oid)))
+		return oid;
+
+	oid = look_up(which);
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("extension \"topgun\" is not installed in this database"),
+				 errhint("Use CREATE EXTENSION topgun.")));
+	return oids[which] = oid;
+}
+
+/*
+ * Insert a row into one of our tables and its indexes.  The caller holds the
+ * table open with ROW EXCLUSIVE.
+ */
+void
+tg_catalog_insert(Relation rel, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+}
+
+/*
+ * Listen to invalidations.  Call once per backend start, from _PG_init().
+ */
+void
+tg_catalog_install(void)
+{
+	CacheRegisterRelcacheCallback(forget, (Datum) 0);
+}

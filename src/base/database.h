@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/base/database.h
+ *	  Each database that is a node has a place in our shared arrays.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_BASE_DATABASE_H
+#define TG_BASE_DATABASE_H
+
+#define TG_MAX_DATABASES		16	/* of one server, that are nodes */
+
+extern int	tg_database_slot(void);
+extern Oid	tg_database_oid(int slot);
+
+extern Size tg_database_shmem_size(void);
+extern void tg_database_shmem_attach(void *ptr, bool found);
+
+#endif							/* TG_BASE_DATABASE_H */

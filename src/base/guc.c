@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/base/guc.c
+ *	  Settings, in alphabetical order; the README has the same table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "base/guc.h"
+#include "utils/guc.h"
+
+int			tg_clock_offset_ms = 0;
+bool		tg_conflict_log = true;
+int			tg_connect_timeout_ms = 5000;
+int			tg_journal_segment_size_kb = 64 * 1024;
+int			tg_max_clock_drift_ms = 60 * 1000;
+int			tg_retry_interval_ms = 1000;
+
+/*
+ * Make the settings known.  Call once, from _PG_init().
+ */
+void
+tg_guc_define(void)
+{
+	DefineCustomIntVariable("topgun.clock_offset",
+							"Adds to what the wall clock says, to try clock faults.",
+							NULL,
+							&tg_clock_offset_ms,
+							0, -INT_MAX, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+	DefineCustomBoolVariable("topgun.conflict_log",
+							 "Keeps the losing row of each conflict in topgun.conflict.",
+							 NULL,
+							 &tg_conflict_log,
+							 true,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.connect_timeout",
+							"Gives up a connection or an answer that takes longer than this.",
+							NULL,
+							&tg_connect_timeout_ms,
+							5000, 100, 10 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.journal_segment_size",
+							"Starts a new journal segment when one has grown beyond this.",
+							NULL,
+							&tg_journal_segment_size_kb,
+							64 * 1024, 64, INT_MAX / 2,
+							PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.max_clock_drift",
+							"Refuses stamps that are further ahead of the wall clock than this.",
+							NULL,
+							&tg_max_clock_drift_ms,
+							60 * 1000, 100, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.retry_interval",
+							"Waits this long before it tries again what has failed.",
+							NULL,
+							&tg_retry_interval_ms,
+							1000, 10, 10 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	MarkGUCPrefixReserved("topgun");
+}

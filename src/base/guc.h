@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/base/guc.h
+ *	  Settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_BASE_GUC_H
+#define TG_BASE_GUC_H
+
+extern int	tg_clock_offset_ms;
+extern bool tg_conflict_log;
+extern int	tg_connect_timeout_ms;
+extern int	tg_journal_segment_size_kb;
+extern int	tg_max_clock_drift_ms;
+extern int	tg_retry_interval_ms;
+
+extern void tg_guc_define(void);
+
+#endif							/* TG_BASE_GUC_H */

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/base/hash.h
+ *	  The one hash whose values nodes compare: XXH3 of 64 bits.  Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_BASE_HASH_H
+#define TG_BASE_HASH_H
+
+extern uint64 tg_hash64(const void *data, Size len);
+
+#endif							/* TG_BASE_HASH_H */

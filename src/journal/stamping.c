@@ -1,0 +1,99 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/journal/stamping.c
+ *	  Whose stamp does the row get that is being written now?
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock/hlc.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
+#include "journal/inflight.h"
+#include "journal/stamping.h"
+
+/* The stamps that this transaction has made lie in this range. */
+static struct
+{
+	TgStamp		first;			/* TG_NO_STAMP: none yet */
+	TgStamp		last;
+}			own;
+
+/* The relation and the stamp that a merge is writing. */
+static struct
+{
+	Oid			relid;
+	TgStamp		stamp;
+}			expected;
+
+/*
+ * A fresh stamp for a row that this transaction writes.  Errors out if this
+ * database is not a node.
+ */
+TgStamp
+tg_write_stamp(void)
+{
+	TgNodeId	node = tg_node_id_required();
+
+	tg_inflight_enter(node);
+	own.last = tg_clock_tick(node);
+	if (own.first == TG_NO_STAMP)
+		own.first = own.last;
+	return own.last;
+}
+
+/*
+ * Can this stamp be one that this transaction has made?
+ */
+bool
+tg_write_stamp_is_ours(TgStamp stamp)
+{
+	return own.first != TG_NO_STAMP &&
+		stamp >= own.first && stamp <= own.last &&
+		tg_stamp_node(stamp) == tg_stamp_node(own.first);
+}
+
+/*
+ * The transaction has ended: what it made and expected is forgotten.
+ */
+void
+tg_write_stamp_reset(void)
+{
+	own.first = own.last = TG_NO_STAMP;
+	tg_merge_expect_nothing();
+}
+
+/*
+ * A merge is about to write this relation with this stamp: the row's, or the
+ * tombstone's if it deletes.
+ */
+void
+tg_merge_expect(Oid relid, TgStamp stamp)
+{
+	Assert(OidIsValid(relid));
+
+	expected.relid = relid;
+	expected.stamp = stamp;
+}
+
+/*
+ * The merge has written; whatever is written now is local again.
+ */
+void
+tg_merge_expect_nothing(void)
+{
+	expected.relid = InvalidOid;
+}
+
+/*
+ * Is a merge writing this relation, and with which stamp?
+ */
+bool
+tg_merge_expected(Oid relid, TgStamp *stamp)
+{
+	if (expected.relid != relid)
+		return false;
+	*stamp = expected.stamp;
+	return true;
+}

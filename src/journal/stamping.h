@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/journal/stamping.h
+ *	  Whose stamp does the row get that is being written now?
+ *
+ * A local write gets a fresh one; the transaction registers as in flight
+ * before its first.  A merge writes the stamp that the row came with, and
+ * says so here, so that the capture trigger accepts it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_JOURNAL_STAMPING_H
+#define TG_JOURNAL_STAMPING_H
+
+#include "base/types.h"
+
+extern TgStamp tg_write_stamp(void);
+extern bool tg_write_stamp_is_ours(TgStamp stamp);
+extern void tg_write_stamp_reset(void);
+
+extern void tg_merge_expect(Oid relid, TgStamp stamp);
+extern void tg_merge_expect_nothing(void);
+extern bool tg_merge_expected(Oid relid, TgStamp *stamp);
+
+#endif							/* TG_JOURNAL_STAMPING_H */

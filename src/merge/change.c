@@ -1,0 +1,318 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/merge/change.c
+ *	  Merge one change: make our row the newer of ours and theirs.
+ *
+ * The interleavings with a local transaction on the same key, and what
+ * settles each:
+ *
+ *	it has inserted and not ended		the dirty look-up finds it; wait, look again
+ *	it inserts after the look-up		the unique index stops our insert; look again
+ *	it updates or deletes the row we found	locking the row fails; look again
+ *	it has deleted and ended			look-up finds nothing, our insert takes the
+ *										key, a fresh snapshot has the tombstone
+ *	it will insert with a stamp taken before we delete	the deletion is noted as
+ *										unverified and looked at once it has ended
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/failpoint.h"
+#include "executor/executor.h"
+#include "journal/append.h"
+#include "journal/inflight.h"
+#include "merge/change.h"
+#include "merge/conflict.h"
+#include "merge/quarantine.h"
+#include "merge/unverified.h"
+#include "merge/write.h"
+#include "miscadmin.h"
+#include "row/stamp.h"
+#include "row/tombstone.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* How a change compares with what is here. */
+typedef enum Verdict
+{
+	THEIRS_NEWER, SAME, OURS_NEWER
+} Verdict;
+
+static void
+count(TgMerge *merge, Verdict verdict)
+{
+	if (verdict == THEIRS_NEWER)
+		merge->counts.applied++;
+	else if (verdict == SAME)
+		merge->counts.equal++;
+	else
+		merge->counts.older++;
+}
+
+/*
+ * Fill target->row from the change and append the bytes of its key.
+ */
+void
+tg_change_load(TgTarget *target, const TgChange *change, StringInfo key)
+{
+	TupleTableSlot *slot = target->row;
+	int			stamp = target->table->stamp_attno - 1;
+
+	if (change->kind == TG_CHANGE_DELETE)
+	{
+		tg_target_set_key(target, change->payload);
+		appendBinaryStringInfo(key, change->payload.data, change->payload.len);
+		return;
+	}
+	tg_row_read(target->table, change->payload, slot);
+	slot->tts_values[stamp] = TgStampGetDatum(change->stamp);
+	slot->tts_isnull[stamp] = change->stamp == TG_NO_STAMP;
+	tg_key_write(target->table->key, slot, key);
+}
+
+/*
+ * Stamps that are equal belong to the same write, unless they are NULL or
+ * were imported: then the greater image wins, so that all nodes agree.
+ */
+static Verdict
+compare_images(TgLeaf *leaf, TgTarget *target)
+{
+	StringInfoData ours;
+	StringInfoData theirs;
+	int			cmp;
+
+	initStringInfo(&ours);
+	initStringInfo(&theirs);
+	tg_row_write(leaf->table, leaf->found, &ours);
+	tg_row_write(leaf->table, leaf->row, &theirs);
+	cmp = memcmp(theirs.data, ours.data, Min(theirs.len, ours.len));
+	if (cmp == 0)
+		cmp = theirs.len - ours.len;
+	return cmp > 0 ? THEIRS_NEWER : cmp < 0 ? OURS_NEWER : SAME;
+}
+
+static Verdict
+judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
+{
+	TgStamp		ours = tg_row_stamp(leaf->table, leaf->found);
+
+	if (change->stamp != ours)
+		return change->stamp > ours ? THEIRS_NEWER : OURS_NEWER;
+	if (change->kind == TG_CHANGE_DELETE)
+		return THEIRS_NEWER;	/* at equal stamps the tombstone wins */
+	return compare_images(leaf, target);
+}
+
+/*
+ * Look the key up as it is or is about to be: wait for whoever is writing it.
+ */
+static bool
+find_settled(TgLeaf *leaf)
+{
+	for (;;)
+	{
+		SnapshotData dirty;
+		TransactionId wait_for;
+		bool		found;
+
+		InitDirtySnapshot(dirty);
+		found = tg_leaf_find(leaf, &dirty);
+		if (!found || !TransactionIdIsValid(dirty.xmin))
+			return found;
+
+		wait_for = dirty.xmin;
+		if (dirty.speculativeToken != 0)
+			SpeculativeInsertionWait(wait_for, dirty.speculativeToken);
+		else
+			XactLockTableWait(wait_for, leaf->rel, &leaf->found->tts_tid, XLTW_InsertIndex);
+	}
+}
+
+/*
+ * Lock the row in leaf->found and read it again.  False if it is no longer
+ * the newest version of its key.
+ */
+static bool
+lock_found(TgLeaf *leaf)
+{
+	ItemPointerData tid = leaf->found->tts_tid;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(leaf->rel, &tid, GetLatestSnapshot(), leaf->found,
+							  GetCurrentCommandId(true), LockTupleExclusive,
+							  LockWaitBlock, 0, &failure);
+	if (result == TM_Ok)
+		return true;
+	if (result == TM_Updated || result == TM_Deleted)
+		return false;
+	if (result == TM_Invisible)
+		elog(ERROR, "attempted to lock invisible tuple");
+	elog(ERROR, "unexpected table_tuple_lock status: %u", result);
+}
+
+/*
+ * The key is here.  Returns false if it changed under our hands.
+ */
+static bool
+merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change)
+{
+	Verdict		verdict = judge(target, leaf, change);
+
+	TG_FAILPOINT("merge-before-lock");
+	if (verdict == THEIRS_NEWER)
+	{
+		if (!lock_found(leaf))
+			return false;
+		verdict = judge(target, leaf, change);
+	}
+	if (verdict != SAME)
+		tg_conflict_check_row(merge, target, leaf, change, verdict == THEIRS_NEWER);
+	if (verdict == THEIRS_NEWER)
+	{
+		if (change->kind == TG_CHANGE_DELETE)
+			tg_leaf_delete(target, leaf, change->stamp);
+		else
+			tg_leaf_update(target, leaf, change->stamp);
+	}
+	count(merge, verdict);
+	return true;
+}
+
+/*
+ * The row is not here: insert it.  Returns false if the key was taken.
+ */
+static bool
+merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change, TgBytes key)
+{
+	TgInsertResult result;
+
+	TG_FAILPOINT("merge-before-insert");
+	result = tg_leaf_insert(target, leaf, change->stamp, key);
+	if (result == TG_INSERT_KEY_TAKEN)
+		return false;
+	if (result == TG_INSERT_IS_DELETED)
+		tg_conflict_check_deleted(merge, target, leaf, change, key);
+	count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
+	return true;
+}
+
+/*
+ * The row to be deleted is not here: leave a tombstone, in case it comes.
+ */
+static void
+merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TgStamp		ours = TG_NO_STAMP;
+	TgEntry		entry = {
+		.table = target->table->id,
+		.op = TG_OP_DELETE,
+		.new_stamp = change->stamp,
+		.key = change->payload
+	};
+
+	if (tg_tombstone_may_exceed(change->stamp))
+		ours = tg_tombstone_find(target->table, change->payload, snapshot);
+	UnregisterSnapshot(snapshot);
+	if (ours >= change->stamp)
+	{
+		count(merge, ours == change->stamp ? SAME : OURS_NEWER);
+		return;
+	}
+
+	tg_journal_add(RelationGetRelid(target->rel), &entry);
+	count(merge, THEIRS_NEWER);
+}
+
+/*
+ * The change of one key, which may be here or not.
+ */
+static void
+merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	StringInfoData key_buf;
+	TgBytes		key;
+	TgLeaf	   *leaf;
+
+	initStringInfo(&key_buf);
+	tg_change_load(target, change, &key_buf);
+	key = (TgBytes)
+	{
+		key_buf.data, key_buf.len
+	};
+
+	if (!tg_quarantine_lets_pass(target, key, change->stamp) ||
+		(change->stamp <= target->truncation && target->truncation != TG_NO_STAMP))
+	{
+		count(merge, OURS_NEWER);
+		return;
+	}
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		leaf = tg_target_route(target);
+		if (find_settled(leaf))
+		{
+			if (merge_found(merge, target, leaf, change))
+				break;
+		}
+		else if (change->kind == TG_CHANGE_DELETE)
+		{
+			merge_absent_delete(merge, target, change);
+			break;
+		}
+		else if (merge_absent_row(merge, target, leaf, change, key))
+			break;
+	}
+	if (change->kind == TG_CHANGE_DELETE)
+		tg_unverified_note(target->table->id, change);
+	tg_quarantine_resolve(target, key, change->stamp);
+}
+
+/*
+ * Merge the row or deletion into a table opened by tg_merge_open_table().  Errors out
+ * if the row cannot be applied, as with a constraint of ours; then the
+ * (sub)transaction must be rolled back.  The clock must have observed the
+ * change's stamp.
+ */
+void
+tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	MemoryContext old = MemoryContextSwitchTo(merge->scratch);
+
+	Assert(change->kind != TG_CHANGE_TRUNCATE);
+
+	merge_key(merge, target, change);
+	CommandCounterIncrement();
+	ResetPerTupleExprContext(target->estate);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(merge->scratch);
+}
+
+/*
+ * Make room for a change that exchanges unique values with others: if our row
+ * of its key is older, it goes, and comes back as the change has it.
+ */
+void
+tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	MemoryContext old = MemoryContextSwitchTo(merge->scratch);
+	StringInfoData key;
+	TgLeaf	   *leaf;
+
+	initStringInfo(&key);
+	tg_change_load(target, change, &key);
+	leaf = tg_target_route(target);
+	if (find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf))
+		tg_leaf_delete(target, leaf, change->stamp);
+	CommandCounterIncrement();
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(merge->scratch);
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/merge/session.h
+ *	  The surroundings of a merge: role, settings, and whom it merges from.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_MERGE_SESSION_H
+#define TG_MERGE_SESSION_H
+
+#include "clock/vector.h"
+#include "row/target.h"
+#include "storage/lockdefs.h"
+
+/* What one merging transaction has done. */
+typedef struct TgMergeCounts
+{
+	int64		applied;		/* theirs was newer */
+	int64		older;			/* ours was newer */
+	int64		equal;			/* we had it */
+	int64		conflicts;		/* concurrent ones among applied and older */
+	int64		quarantined;
+} TgMergeCounts;
+
+typedef struct TgMerge
+{
+	TgNodeId	peer;			/* 0: nobody in particular */
+	const TgVector *peer_vector;	/* what the peer had merged, or NULL */
+	TgMergeCounts counts;
+	MemoryContext scratch;		/* reset for each change */
+	int			guc_nest;
+} TgMerge;
+
+extern void tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector);
+extern void tg_merge_end(TgMerge *merge);
+extern TgTarget *tg_merge_open_table(TgTableId id, LOCKMODE lockmode);
+extern void tg_merge_close_table(TgTarget *target);
+
+#endif							/* TG_MERGE_SESSION_H */

@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/merge/write.c
+ *	  Insert, update and delete rows the way a merge does.
+ *
+ * What the executor would do, without its BEFORE triggers: the row was
+ * decided where it was written.  AFTER triggers that are enabled for replicas
+ * fire, the capture trigger among them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "journal/stamping.h"
+#include "merge/write.h"
+#include "row/tombstone.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+static void
+prepare_row(TgTarget *target, TgLeaf *leaf, CmdType operation)
+{
+	TupleDesc	desc = RelationGetDescr(leaf->rel);
+
+	leaf->row->tts_tableOid = leaf->relid;
+	if (desc->constr && desc->constr->has_generated_stored)
+		ExecComputeStoredGenerated(leaf->rri, target->estate, leaf->row, operation);
+	if (desc->constr)
+		ExecConstraints(leaf->rri, leaf->row, target->estate);
+	if (leaf->rel->rd_rel->relispartition)
+		ExecPartitionCheck(leaf->rri, leaf->row, target->estate, true);
+}
+
+/*
+ * Deferred uniqueness is re-checked by triggers that do not fire for
+ * replicas, so what looks like a conflict counts as one.
+ */
+static void
+refuse_deferred_conflicts(TgLeaf *leaf, List *recheck_indexes)
+{
+	if (recheck_indexes != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("row violates a deferrable unique constraint of table \"%s\"",
+						RelationGetRelationName(leaf->rel))));
+}
+
+static bool
+is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key)
+{
+	Snapshot	snapshot;
+	TgStamp		tombstone;
+
+	if (!tg_tombstone_may_exceed(stamp))
+		return false;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	tombstone = tg_tombstone_find(leaf->table, key, snapshot);
+	UnregisterSnapshot(snapshot);
+	return tombstone != TG_NO_STAMP && tombstone >= stamp;
+}
+
+/*
+ * Insert leaf->row if its key is free.  The key is taken first, so that no
+ * other row can come in between; then the tombstones are looked at, and one
+ * as new as the row takes it back.  Needs an active snapshot.
+ */
+TgInsertResult
+tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key)
+{
+	List	   *arbiters = list_make1_oid(leaf->table->key_index);
+	List	   *recheck;
+	TransactionId xid = GetCurrentTransactionId();
+	uint32		token;
+	bool		conflict = false;
+	bool		deleted;
+
+	prepare_row(target, leaf, CMD_INSERT);
+
+	token = SpeculativeInsertionLockAcquire(xid);
+	table_tuple_insert_speculative(leaf->rel, leaf->row, GetCurrentCommandId(true), 0, NULL, token);
+	recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
+									  false, true, &conflict, arbiters, false);
+	deleted = !conflict && is_deleted(leaf, stamp, key);
+	table_tuple_complete_speculative(leaf->rel, leaf->row, token, !conflict && !deleted);
+	SpeculativeInsertionLockRelease(xid);
+
+	if (conflict)
+		return TG_INSERT_KEY_TAKEN;
+	if (deleted)
+		return TG_INSERT_IS_DELETED;
+
+	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
+	tg_merge_expect(leaf->relid, stamp);
+	AfterTriggerBeginQuery();
+	ExecARInsertTriggers(target->estate, leaf->rri, leaf->row, NIL, NULL);
+	AfterTriggerEndQuery(target->estate);
+	tg_merge_expect_nothing();
+	return TG_INSERT_DONE;
+}
+
+/*
+ * Replace the row in leaf->found, which the caller has locked, by leaf->row.
+ */
+void
+tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
+{
+	ItemPointerData tid = leaf->found->tts_tid;
+	TgUpdateIndexes indexes;
+	List	   *recheck = NIL;
+
+	prepare_row(target, leaf, CMD_UPDATE);
+	simple_table_tuple_update(leaf->rel, &tid, leaf->row, GetActiveSnapshot(), &indexes);
+	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
+		recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
+										  true, false, NULL, NIL, tg_update_only_brin(indexes));
+	refuse_deferred_conflicts(leaf, recheck);
+
+	tg_merge_expect(leaf->relid, stamp);
+	AfterTriggerBeginQuery();
+	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
+	AfterTriggerEndQuery(target->estate);
+	tg_merge_expect_nothing();
+}
+
+/*
+ * Delete the row in leaf->found, which the caller has locked; the tombstone
+ * gets the stamp.
+ */
+void
+tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
+{
+	ItemPointerData tid = leaf->found->tts_tid;
+
+	simple_table_tuple_delete(leaf->rel, &tid, GetActiveSnapshot());
+
+	tg_merge_expect(leaf->relid, stamp);
+	AfterTriggerBeginQuery();
+	ExecARDeleteTriggers(target->estate, leaf->rri, &tid, NULL, NULL, false);
+	AfterTriggerEndQuery(target->estate);
+	tg_merge_expect_nothing();
+}

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/merge/write.h
+ *	  Insert, update and delete rows the way a merge does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_MERGE_WRITE_H
+#define TG_MERGE_WRITE_H
+
+#include "row/target.h"
+
+typedef enum TgInsertResult
+{
+	TG_INSERT_DONE,
+	TG_INSERT_KEY_TAKEN,		/* somebody else was faster; nothing is left */
+	TG_INSERT_IS_DELETED		/* a tombstone is as new; nothing is left */
+} TgInsertResult;
+
+extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key);
+extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
+extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
+
+#endif							/* TG_MERGE_WRITE_H */

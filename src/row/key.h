@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/row/key.h
+ *	  Primary key values as bytes that mean the same on every node.
+ *
+ * The bytes are, for each key column in index order, the type's binary send
+ * form with its length (32 bits) before it.  Two keys are the same when the
+ * index's operator class and collation say so; where equal values always
+ * have equal bytes ("image_equal"), comparing bytes is enough.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_ROW_KEY_H
+#define TG_ROW_KEY_H
+
+#include "base/bytes.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "row/value.h"
+#include "utils/relcache.h"
+
+typedef struct TgKeyColumn
+{
+	AttrNumber	attno;			/* in the relation */
+	TgValueType value;
+	Oid			collation;		/* of the index */
+	FmgrInfo	equal;			/* btree equality, by the index's opclass */
+	FmgrInfo	hash;			/* goes with it; unset if there is none */
+} TgKeyColumn;
+
+typedef struct TgKeySpec
+{
+	int			ncolumns;
+	bool		image_equal;
+	TgKeyColumn columns[FLEXIBLE_ARRAY_MEMBER];
+} TgKeySpec;
+
+extern Oid	tg_key_index(Relation rel);
+extern TgKeySpec *tg_key_spec_create(Relation rel, MemoryContext context);
+extern void tg_key_write(TgKeySpec *spec, TupleTableSlot *slot, StringInfo buf);
+extern void tg_key_read(TgKeySpec *spec, TgBytes key, Datum *values);
+extern bool tg_key_equal(TgKeySpec *spec, TgBytes a, TgBytes b);
+extern uint32 tg_key_hash(TgKeySpec *spec, TgBytes key);
+
+#endif							/* TG_ROW_KEY_H */

@@ -1,0 +1,81 @@
+-- What a person looks at.
+
+CREATE FUNCTION topgun_internal.node_status(
+	OUT node_id int, OUT state text, OUT clock topgun.stamp, OUT clock_ahead_ms float8,
+	OUT last_position topgun.stamp, OUT horizon topgun.stamp, OUT journal_bytes bigint)
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_node_status';
+COMMENT ON FUNCTION topgun_internal.node_status() IS 'this node: behind view topgun.status';
+
+CREATE FUNCTION topgun_internal.peer_status(
+	OUT node_id int, OUT state text, OUT cursor_position topgun.stamp,
+	OUT acknowledged_position topgun.stamp, OUT lag_ms float8, OUT acknowledged_lag_ms float8,
+	OUT rows_applied bigint, OUT rows_older bigint, OUT rows_equal bigint, OUT conflicts bigint,
+	OUT rows_quarantined bigint, OUT received_bytes bigint, OUT answers bigint,
+	OUT last_answer timestamptz, OUT failures bigint, OUT last_error text,
+	OUT last_error_at timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_peer_status';
+COMMENT ON FUNCTION topgun_internal.peer_status() IS 'peers: behind view topgun.stat_peer';
+
+CREATE FUNCTION topgun_internal.table_counts(table_id int,
+	OUT rows_applied bigint, OUT rows_older bigint, OUT rows_equal bigint, OUT conflicts bigint,
+	OUT rows_quarantined bigint)
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_table_counts';
+COMMENT ON FUNCTION topgun_internal.table_counts(int) IS 'counters of a table: behind view topgun.stat_table';
+
+CREATE FUNCTION topgun_internal.worker_status(
+	OUT kind text, OUT peer_id int, OUT pid int, OUT state text, OUT failures int,
+	OUT started timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_worker_status';
+COMMENT ON FUNCTION topgun_internal.worker_status() IS 'workers: behind view topgun.stat_worker';
+
+CREATE FUNCTION topgun_internal.merge_row(new_row anyelement, deleted boolean DEFAULT false)
+	RETURNS text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'topgun_merge_row';
+COMMENT ON FUNCTION topgun_internal.merge_row(anyelement, boolean) IS
+	'for tests: merge a row with the stamp it carries, or its deletion, as if it came from a peer';
+
+CREATE VIEW topgun.status AS
+	SELECT n.node_id, m.name, l.cluster_id, n.state, n.clock, n.clock_ahead_ms,
+		n.last_position, n.horizon, n.journal_bytes,
+		(SELECT count(*) FROM topgun.replicated_table) AS tables,
+		(SELECT count(*) FROM topgun.table_state AS s
+			WHERE s.table_id >= 16 AND s.state = 'synced') AS tables_synced,
+		(SELECT count(*) FROM topgun_internal.peer_status()) AS peers,
+		(SELECT count(*) FROM topgun_internal.peer_status() AS p
+			WHERE p.state = 'streaming') AS peers_streaming,
+		(SELECT count(*) FROM topgun.quarantine) AS quarantined
+	FROM topgun_internal.node_status() AS n
+	LEFT JOIN topgun.local_node AS l ON true
+	LEFT JOIN topgun.node AS m ON m.id = n.node_id;
+COMMENT ON VIEW topgun.status IS 'this node, one row';
+
+CREATE VIEW topgun.stat_peer AS
+	SELECT p.node_id, m.name, p.state, p.lag_ms, p.acknowledged_lag_ms, p.cursor_position,
+		p.acknowledged_position, p.rows_applied, p.rows_older, p.rows_equal, p.conflicts,
+		p.rows_quarantined, p.received_bytes, p.answers, p.last_answer, p.failures,
+		p.last_error, p.last_error_at
+	FROM topgun_internal.peer_status() AS p
+	LEFT JOIN topgun.node AS m ON m.id = p.node_id;
+COMMENT ON VIEW topgun.stat_peer IS 'the peers of this node: links, lag, what was merged';
+
+CREATE VIEW topgun.stat_table AS
+	SELECT t.id AS table_id, t.schema_name, t.table_name,
+		COALESCE(s.state, 'missing') AS state, s.reason, s.copy_from,
+		c.rows_applied, c.rows_older, c.rows_equal, c.conflicts, c.rows_quarantined
+	FROM topgun.replicated_table AS t
+	LEFT JOIN topgun.table_state AS s ON s.table_id = t.id
+	CROSS JOIN LATERAL topgun_internal.table_counts(t.id) AS c;
+COMMENT ON VIEW topgun.stat_table IS 'the replicated tables: whether they are in step, and what was merged';
+
+CREATE VIEW topgun.stat_worker AS
+	SELECT w.kind, m.name AS peer, w.pid, w.state, w.failures, w.started
+	FROM topgun_internal.worker_status() AS w
+	LEFT JOIN topgun.node AS m ON m.id = w.peer_id;
+COMMENT ON VIEW topgun.stat_worker IS 'the background workers of this node';

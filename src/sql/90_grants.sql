@@ -1,0 +1,13 @@
+-- Who may do what.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA topgun_internal FROM PUBLIC;
+REVOKE ALL ON ALL PROCEDURES IN SCHEMA topgun_internal FROM PUBLIC;
+REVOKE ALL ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_worker FROM PUBLIC;
+GRANT USAGE ON SCHEMA topgun_internal TO pg_monitor;
+GRANT SELECT ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_worker TO pg_monitor;
+GRANT EXECUTE ON FUNCTION topgun_internal.node_status(), topgun_internal.peer_status(),
+	topgun_internal.table_counts(int), topgun_internal.worker_status() TO pg_monitor;
+GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bigint, int) TO topgun_peer;
+GRANT EXECUTE ON FUNCTION topgun_internal.pull(bytea), topgun_internal.copy(bytea),
+	topgun_internal.facts(), topgun_internal.admit(text, text), topgun_internal.cursors(),
+	topgun_internal.sync_state(int) TO topgun_peer;

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/topgun.c
+ *	  Where the library starts: settings, shared memory, hooks, launcher.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/catalog.h"
+#include "base/database.h"
+#include "base/failpoint.h"
+#include "base/guc.h"
+#include "base/shmem.h"
+#include "capture/capture.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
+#include "fmgr.h"
+#include "journal/append.h"
+#include "journal/inflight.h"
+#include "journal/mark.h"
+#include "journal/segment.h"
+#include "merge/quarantine.h"
+#include "miscadmin.h"
+#include "row/tombstone.h"
+#include "transport/peer.h"
+#include "transport/table_stat.h"
+#include "worker/launcher.h"
+#include "worker/roster.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+static const TgShmemItem shmem_items[] = {
+	{"topgun database", tg_database_shmem_size, tg_database_shmem_attach, 0},
+	{"topgun failpoint", tg_failpoint_shmem_size, tg_failpoint_shmem_attach, 1},
+	{"topgun clock", tg_clock_shmem_size, tg_clock_shmem_attach, 1},
+	{"topgun identity", tg_identity_shmem_size, tg_identity_shmem_attach, 0},
+	{"topgun inflight", tg_inflight_shmem_size, tg_inflight_shmem_attach, 0},
+	{"topgun mark", tg_mark_shmem_size, tg_mark_shmem_attach, 0},
+	{"topgun segment", tg_segment_shmem_size, tg_segment_shmem_attach, 0},
+	{"topgun tombstone", tg_tombstone_shmem_size, tg_tombstone_shmem_attach, 0},
+	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
+	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
+	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
+	{"topgun roster", tg_roster_shmem_size, tg_roster_shmem_attach, 1},
+};
+
+/*
+ * Without shared_preload_libraries only the type works: there is no clock, and
+ * whatever needs one says so.
+ */
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+
+	tg_guc_define();
+	tg_shmem_install(shmem_items, lengthof(shmem_items));
+	tg_catalog_install();
+	tg_identity_install();
+	tg_journal_install();
+	tg_capture_install();
+	tg_launcher_register();
+}

@@ -1,0 +1,369 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/link.c
+ *	  A connection to a peer.
+ *
+ * libpq in pipeline mode, never blocking: every wait is for the socket, our
+ * latch, the death of the postmaster and a time-out at once.  Each request is
+ * followed by a sync and so is a transaction of its own; requests may be sent
+ * ahead, answers come in their order.
+ *
+ * A link belongs to a memory context and closes with it, so errors need no
+ * clean-up.  After an error the link is of no more use.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "libpq-fe.h"
+
+#include "base/error.h"
+#include "base/guc.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "transport/link.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+struct TgLink
+{
+	PGconn	   *conn;
+	char	   *peer;			/* for messages */
+	PGresult   *result;			/* holds what tg_link_receive() has returned */
+	bool		has_fd;			/* reserved with fd.c */
+	MemoryContextCallback on_reset;
+};
+
+/* Peers must not meet time limits that were meant for people. */
+static const char *const session_setup =
+"SELECT pg_catalog.set_config(name, setting, false) FROM (VALUES "
+"('statement_timeout', '0'), ('lock_timeout', '0'), "
+"('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), "
+"('default_transaction_isolation', 'read committed'), "
+"('default_transaction_read_only', 'off'), "
+"('search_path', 'pg_catalog')) AS v (name, setting)";
+
+static void
+release(void *arg)
+{
+	TgLink	   *link = arg;
+
+	if (link->result != NULL)
+		PQclear(link->result);
+	if (link->conn != NULL)
+		PQfinish(link->conn);
+	if (link->has_fd)
+		ReleaseExternalFD();
+	link->result = NULL;
+	link->conn = NULL;
+	link->has_fd = false;
+}
+
+static void
+fail(TgLink *link, const char *what)
+{
+	char	   *message = pchomp(PQerrorMessage(link->conn));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("%s \"%s\"", what, link->peer),
+			 message[0] != '\0' ? errdetail_internal("%s", message) : 0));
+}
+
+/*
+ * Wait for events of the socket until the deadline; return those that came,
+ * 0 if only the latch was set.
+ */
+static int
+wait_socket(TgLink *link, int events, TimestampTz deadline)
+{
+	long		rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+	int			got;
+
+	if (rest_ms <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("no answer from peer \"%s\" in time", link->peer)));
+
+	got = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | events,
+							PQsocket(link->conn), rest_ms, PG_WAIT_EXTENSION);
+	if (got & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return got & events;
+}
+
+static void
+connect_until(TgLink *link, TimestampTz deadline)
+{
+	for (;;)
+	{
+		int			events;
+
+		if (PQstatus(link->conn) == CONNECTION_BAD)
+			fail(link, "could not connect to peer");
+		switch (PQconnectPoll(link->conn))
+		{
+			case PGRES_POLLING_OK:
+				return;
+			case PGRES_POLLING_READING:
+				events = WL_SOCKET_READABLE;
+				break;
+			case PGRES_POLLING_WRITING:
+				events = WL_SOCKET_WRITEABLE;
+				break;
+			default:
+				fail(link, "could not connect to peer");
+				return;
+		}
+		while (wait_socket(link, events, deadline) == 0)
+			;
+	}
+}
+
+/*
+ * Errors out unless this is a connection string.
+ */
+void
+tg_link_check_dsn(const char *dsn)
+{
+	char	   *error = NULL;
+	PQconninfoOption *options = PQconninfoParse(dsn, &error);
+
+	if (options == NULL)
+	{
+		char	   *detail = error ? pchomp(error) : pstrdup("out of memory");
+
+		PQfreemem(error);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid connection string"),
+				 errdetail_internal("%s", detail)));
+	}
+	PQconninfoFree(options);
+}
+
+/*
+ * Connect, within topgun.connect_timeout.  The link closes with the current
+ * memory context.  "peer" names the other side in messages.
+ */
+TgLink *
+tg_link_open(const char *dsn, const char *peer)
+{
+	const char *const keywords[] = {
+		"dbname", "application_name", "client_encoding", "keepalives", "keepalives_idle",
+		"keepalives_interval", "keepalives_count", NULL
+	};
+	const char *const values[] = {
+		dsn, "topgun", GetDatabaseEncodingName(), "1", "5",
+		"2", "3", NULL
+	};
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
+	TgLink	   *link = palloc0(sizeof(TgLink));
+
+	link->peer = pstrdup(peer);
+	link->on_reset.func = release;
+	link->on_reset.arg = link;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &link->on_reset);
+
+	link->has_fd = AcquireExternalFD();
+	if (!link->has_fd)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many open files to connect to peer \"%s\"", peer)));
+	link->conn = PQconnectStartParams(keywords, values, 1);
+	if (link->conn == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	connect_until(link, deadline);
+
+	if (PQsetnonblocking(link->conn, 1) != 0 || PQenterPipelineMode(link->conn) != 1)
+		fail(link, "could not set up the connection to peer");
+	(void) tg_link_ask(link, session_setup, 0, NULL);
+	return link;
+}
+
+/*
+ * Disconnect.
+ */
+void
+tg_link_close(TgLink *link)
+{
+	release(link);
+}
+
+static void
+flush(TgLink *link, TimestampTz deadline)
+{
+	for (;;)
+	{
+		int			rest = PQflush(link->conn);
+		int			got;
+
+		if (rest < 0)
+			fail(link, "lost the connection to peer");
+		if (rest == 0)
+			return;
+		got = wait_socket(link, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, deadline);
+		if ((got & WL_SOCKET_READABLE) && PQconsumeInput(link->conn) != 1)
+			fail(link, "lost the connection to peer");
+	}
+}
+
+static void
+end_request(TgLink *link, int sent)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
+
+	if (sent != 1 || PQpipelineSync(link->conn) != 1)
+		fail(link, "lost the connection to peer");
+	flush(link, deadline);
+}
+
+/* Parameters as libpq wants them. */
+typedef struct Params
+{
+	const char *values[TG_LINK_MAX_PARAMS];
+	int			lengths[TG_LINK_MAX_PARAMS];
+	int			formats[TG_LINK_MAX_PARAMS];
+} Params;
+
+static void
+set_params(Params *to, int nparams, const TgLinkParam *params)
+{
+	Assert(nparams <= TG_LINK_MAX_PARAMS);
+
+	for (int i = 0; i < nparams; i++)
+	{
+		to->values[i] = params[i].data;
+		to->lengths[i] = params[i].len;
+		to->formats[i] = params[i].is_binary;
+	}
+}
+
+/*
+ * Prepare a statement for tg_link_execute().
+ */
+void
+tg_link_prepare(TgLink *link, const char *name, const char *sql)
+{
+	end_request(link, PQsendPrepare(link->conn, name, sql, 0, NULL));
+	(void) tg_link_receive(link, tg_connect_timeout_ms);
+}
+
+/*
+ * Send the execution of a prepared statement.
+ */
+void
+tg_link_execute(TgLink *link, const char *name, int nparams, const TgLinkParam *params)
+{
+	Params		p;
+
+	set_params(&p, nparams, params);
+	end_request(link, PQsendQueryPrepared(link->conn, name, nparams, p.values, p.lengths, p.formats, 1));
+}
+
+/*
+ * Send a statement.
+ */
+void
+tg_link_send(TgLink *link, const char *sql, int nparams, const TgLinkParam *params)
+{
+	Params		p;
+
+	set_params(&p, nparams, params);
+	end_request(link, PQsendQueryParams(link->conn, sql, nparams, NULL, p.values, p.lengths, p.formats, 1));
+}
+
+static PGresult *
+next_result(TgLink *link, TimestampTz deadline)
+{
+	while (PQisBusy(link->conn))
+	{
+		if (wait_socket(link, WL_SOCKET_READABLE, deadline) == 0)
+			continue;
+		if (PQconsumeInput(link->conn) != 1)
+			fail(link, "lost the connection to peer");
+	}
+	return PQgetResult(link->conn);
+}
+
+/*
+ * Raise the error of the peer here, with its SQLSTATE.
+ */
+static void
+raise_remote(TgLink *link)
+{
+	const char *state = PQresultErrorField(link->result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(link->result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(link->result, PG_DIAG_MESSAGE_DETAIL);
+	const char *hint = PQresultErrorField(link->result, PG_DIAG_MESSAGE_HINT);
+
+	if (state == NULL || message == NULL)
+		fail(link, "lost the connection to peer");
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
+			 errmsg("peer \"%s\" reports: %s", link->peer, message),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/*
+ * The answer to the oldest request that has none yet: the first column of its
+ * first row, data = NULL if there is none.  Valid until the next call.  Errors
+ * of the peer are raised with their SQLSTATE.
+ */
+TgBytes
+tg_link_receive(TgLink *link, int timeout_ms)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	TgBytes		answer = {NULL, 0};
+	PGresult   *end;
+
+	if (link->result != NULL)
+		PQclear(link->result);
+	link->result = next_result(link, deadline);
+	switch (PQresultStatus(link->result))
+	{
+		case PGRES_TUPLES_OK:
+			if (PQntuples(link->result) > 0 && !PQgetisnull(link->result, 0, 0))
+			{
+				answer.data = PQgetvalue(link->result, 0, 0);
+				answer.len = PQgetlength(link->result, 0, 0);
+			}
+			break;
+		case PGRES_COMMAND_OK:
+			break;
+		default:
+			raise_remote(link);
+	}
+
+	/* the end of this result, then the sync */
+	while ((end = next_result(link, deadline)) == NULL ||
+		   PQresultStatus(end) != PGRES_PIPELINE_SYNC)
+	{
+		if (end == NULL && PQstatus(link->conn) == CONNECTION_BAD)
+			fail(link, "lost the connection to peer");
+		PQclear(end);
+	}
+	PQclear(end);
+	return answer;
+}
+
+/*
+ * Send a statement and wait for its one value, as text; NULL if there is none.
+ * No other request may be under way.
+ */
+char *
+tg_link_ask(TgLink *link, const char *sql, int nparams, const TgLinkParam *params)
+{
+	TgBytes		answer;
+
+	tg_link_send(link, sql, nparams, params);
+	answer = tg_link_receive(link, tg_connect_timeout_ms);
+	return answer.data == NULL ? NULL : pnstrdup(answer.data, answer.len);
+}

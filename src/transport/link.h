@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/link.h
+ *	  A connection to a peer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_TRANSPORT_LINK_H
+#define TG_TRANSPORT_LINK_H
+
+#include "base/bytes.h"
+
+#define TG_LINK_MAX_PARAMS		6
+
+typedef struct TgLink TgLink;
+
+/* A text parameter has no length; a binary one has. */
+typedef struct TgLinkParam
+{
+	const char *data;
+	int			len;
+	bool		is_binary;
+} TgLinkParam;
+
+extern void tg_link_check_dsn(const char *dsn);
+extern TgLink *tg_link_open(const char *dsn, const char *peer);
+extern void tg_link_close(TgLink *link);
+extern void tg_link_prepare(TgLink *link, const char *name, const char *sql);
+extern void tg_link_execute(TgLink *link, const char *name, int nparams, const TgLinkParam *params);
+extern void tg_link_send(TgLink *link, const char *sql, int nparams, const TgLinkParam *params);
+extern TgBytes tg_link_receive(TgLink *link, int timeout_ms);
+extern char *tg_link_ask(TgLink *link, const char *sql, int nparams, const TgLinkParam *params);
+
+#endif							/* TG_TRANSPORT_LINK_H */

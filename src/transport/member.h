@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/member.h
+ *	  Members of the cluster: topgun.node.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_TRANSPORT_MEMBER_H
+#define TG_TRANSPORT_MEMBER_H
+
+#include "base/types.h"
+#include "nodes/pg_list.h"
+
+typedef struct TgMember
+{
+	TgNodeId	node;
+	char	   *name;
+	char	   *dsn;
+	bool		is_active;
+} TgMember;
+
+extern List *tg_members(void);
+extern TgMember *tg_member_find(TgNodeId node);
+extern void tg_member_require_active(TgNodeId node);
+
+#endif							/* TG_TRANSPORT_MEMBER_H */

@@ -1,0 +1,204 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/peer.c
+ *	  What this node knows of each peer, in shared memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/database.h"
+#include "base/error.h"
+#include "storage/lwlock.h"
+#include "transport/peer.h"
+#include "utils/timestamp.h"
+
+typedef struct PeerShared
+{
+	LWLock	   *lock;			/* protects the rest */
+	TgPeer		peers[TG_MAX_DATABASES][TG_MAX_PEERS];
+} PeerShared;
+
+static PeerShared *shared = NULL;
+
+/*
+ * The entry of a node, NULL if it has none.  Lock held.
+ */
+static TgPeer *
+find(TgNodeId node)
+{
+	TgPeer	   *peers = shared->peers[tg_database_slot()];
+
+	Assert(LWLockHeldByMe(shared->lock));
+	for (int i = 0; i < TG_MAX_PEERS; i++)
+		if (peers[i].node == node)
+			return &peers[i];
+	return NULL;
+}
+
+/*
+ * Lock, and find or make the entry of a node.  On success the caller releases
+ * the lock.
+ */
+static TgPeer *
+lock_entry(TgNodeId node)
+{
+	TgPeer	   *peer;
+
+	Assert(node != 0);
+	(void) tg_database_slot();	/* may fail, so before the lock */
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	peer = find(node);
+	if (peer == NULL)
+	{
+		peer = find(0);
+		if (peer != NULL)
+		{
+			memset(peer, 0, sizeof(*peer));
+			peer->node = node;
+		}
+	}
+	if (peer == NULL)
+	{
+		LWLockRelease(shared->lock);
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("too many peers"),
+				 errdetail("A node can have at most %d.", TG_MAX_PEERS)));
+	}
+	return peer;
+}
+
+/*
+ * The link to a peer has changed; an error, which may be NULL, is kept.
+ */
+void
+tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->state = state;
+	if (error != NULL)
+	{
+		strlcpy(peer->error, error, sizeof(peer->error));
+		peer->last_failure = now;
+		peer->failures++;
+	}
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * The peer has said how much of our journal it has durably merged.
+ */
+void
+tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor)
+{
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->acknowledged = cursor;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * We have merged the peer's journal up to the cursor, and can see it.
+ */
+void
+tg_peer_set_merged(TgNodeId node, TgCursor cursor, TgPosition last_position, bool gave_back)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->cursor = cursor;
+	peer->last_position = last_position;
+	peer->last_answer = now;
+	peer->gave_back |= gave_back;
+	peer->answers++;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * Add to the counters of a peer.
+ */
+void
+tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes)
+{
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->counts.applied += counts->applied;
+	peer->counts.older += counts->older;
+	peer->counts.equal += counts->equal;
+	peer->counts.conflicts += counts->conflicts;
+	peer->counts.quarantined += counts->quarantined;
+	peer->bytes += bytes;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * The node is no longer a peer.
+ */
+void
+tg_peer_forget(TgNodeId node)
+{
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->node = 0;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * A copy of what is known of a peer; false if nothing is.
+ */
+bool
+tg_peer_get(TgNodeId node, TgPeer *peer)
+{
+	TgPeer	   *entry;
+
+	(void) tg_database_slot();
+	LWLockAcquire(shared->lock, LW_SHARED);
+	entry = find(node);
+	if (entry != NULL)
+		*peer = *entry;
+	LWLockRelease(shared->lock);
+	return entry != NULL;
+}
+
+/*
+ * The state as topgun.stat_peer shows it.
+ */
+const char *
+tg_peer_state_name(TgPeerState state)
+{
+	switch (state)
+	{
+		case TG_PEER_DOWN:
+			return "down";
+		case TG_PEER_CONNECTING:
+			return "connecting";
+		case TG_PEER_STREAMING:
+			return "streaming";
+		case TG_PEER_CLOCK:
+			return "clock";
+		case TG_PEER_REFUSED:
+			return "refused";
+		case TG_PEER_CUT:
+			return "journal cut";
+	}
+	return "?";
+}
+
+Size
+tg_peer_shmem_size(void)
+{
+	return sizeof(PeerShared);
+}
+
+void
+tg_peer_shmem_attach(void *ptr, bool found)
+{
+	shared = ptr;
+	if (found)
+		return;
+	memset(shared, 0, sizeof(*shared));
+	shared->lock = &GetNamedLWLockTranche("topgun peer")->lock;
+}

@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/pull.c
+ *	  Pulling a peer's journal: the asking end.
+ *
+ * One round: ask (the peer answers when there is something), merge the answer
+ * and move the cursor and the vector, all in one transaction, ask again.  The
+ * transaction commits asynchronously, so that its rows are visible at once;
+ * what we tell the peer of durability is what has been flushed since.
+ *
+ * An answer without changes still moves the cursor, in memory; it is stored
+ * now and then, since reading that much again costs little.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "base/failpoint.h"
+#include "base/error.h"
+#include "base/guc.h"
+#include "clock/identity.h"
+#include "journal/append.h"
+#include "journal/mark.h"
+#include "transport/merge_answer.h"
+#include "transport/peer.h"
+#include "transport/pull.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define ANSWER_BYTES		(8 * 1024 * 1024)
+#define ANSWER_TIMEOUT_MS	(10 * 60 * 1000)	/* for a large backlog */
+#define SAVE_EMPTY_MS		10000	/* store a cursor that moved without changes */
+
+/*
+ * Prepare to pull from a peer over an open link.  Needs a transaction.
+ */
+void
+tg_pull_start(TgPull *pull, TgNodeId peer, TgLink *link, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	TgPeer		known;
+
+	memset(pull, 0, sizeof(*pull));
+	pull->node = tg_node_id_required();
+	pull->peer = peer;
+	pull->link = link;
+	pull->context = context;
+	tg_peer_cursor_load(peer, &pull->at);
+	pull->flushed = pull->saved = pull->at.cursor;
+	pull->saved_at = GetCurrentTimestamp();
+	pull->give_back = !(tg_peer_get(peer, &known) && known.gave_back);
+
+	tg_link_prepare(link, "wait", "CALL topgun_internal.wait_for_changes($1, $2)");
+	tg_link_prepare(link, "pull", "SELECT topgun_internal.pull($1)");
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Ask, and let the peer wait up to wait_ms for something to answer.  Needs a
+ * transaction; the answer may be received in another.
+ */
+void
+tg_pull_send(TgPull *pull, int wait_ms)
+{
+	TgPullRequest request = {
+		.asker = pull->node,
+		.epoch = 1,
+		.cursor = pull->at.cursor,
+		.give_back = pull->give_back,
+		.max_bytes = ANSWER_BYTES
+	};
+	StringInfoData buf;
+	char		position[24];
+	char		wait[16];
+	TgLinkParam wait_params[] = {{position, 0, false}, {wait, 0, false}};
+	TgLinkParam pull_params[] = {{NULL, 0, true}};
+
+	if (pull->saved_lsn <= GetFlushRecPtr(NULL))
+		pull->flushed = pull->saved;
+	request.flushed = pull->flushed;
+	request.vector = tg_peer_cursor_vector();
+	(void) tg_vector_raise(request.vector, pull->node, tg_mark_for_journal(pull->node));
+
+	initStringInfo(&buf);
+	tg_wire_write_pull(&buf, &request);
+	pull_params[0].data = buf.data;
+	pull_params[0].len = buf.len;
+
+	snprintf(position, sizeof(position), INT64_FORMAT, (int64) pull->at.cursor.position);
+	snprintf(wait, sizeof(wait), "%d", pull->at.cursor.position == 0 ? 0 : wait_ms);
+	tg_link_execute(pull->link, "wait", 2, wait_params);
+	tg_link_execute(pull->link, "pull", 1, pull_params);
+	pfree(buf.data);
+}
+
+/*
+ * Merge the changes and store how far we are, in one transaction.  It commits
+ * asynchronously if the caller has set that.
+ */
+static void
+merge_answer(TgPull *pull, const TgAnswer *answer, const TgPeerCursor *to, Size bytes)
+{
+	TgMerge		merge;
+
+	StartTransactionCommand();
+	tg_answer_observe(answer);
+	tg_merge_begin(&merge, pull->peer, to->vector);
+	tg_answer_merge(answer, &merge);
+	tg_merge_end(&merge);
+	tg_journal_set_source(pull->peer, to->vector);
+	TG_FAILPOINT("pull-before-cursor");
+	tg_peer_cursor_save(to);
+	TG_FAILPOINT("pull-before-commit");
+	CommitTransactionCommand();
+	TG_FAILPOINT("pull-after-commit");
+
+	tg_peer_add_counts(pull->peer, &merge.counts, bytes);
+	pull->saved = to->cursor;
+	pull->saved_at = GetCurrentTimestamp();
+	pull->saved_lsn = XactLastCommitEnd;
+}
+
+static void
+move_to(TgPull *pull, const TgPeerCursor *to)
+{
+	MemoryContext old = MemoryContextSwitchTo(pull->context);
+
+	tg_vector_free(pull->at.vector);
+	pull->at.cursor = to->cursor;
+	pull->at.vector = tg_vector_copy(to->vector);
+	MemoryContextSwitchTo(old);
+}
+
+static bool
+must_save(TgPull *pull, const TgAnswer *answer)
+{
+	return answer->nchanges > 0 ||
+		TimestampDifferenceExceeds(pull->saved_at, GetCurrentTimestamp(), SAVE_EMPTY_MS);
+}
+
+/*
+ * Receive the answer to tg_pull_send() and merge it.  Runs outside of a
+ * transaction; waits without one.
+ */
+void
+tg_pull_receive(TgPull *pull, int wait_ms)
+{
+	TgBytes		bytes;
+	TgAnswer	answer;
+	TgPeerCursor to = {.peer = pull->peer};
+
+	Assert(!IsTransactionState());
+
+	(void) tg_link_receive(pull->link, wait_ms + tg_connect_timeout_ms);
+	bytes = tg_link_receive(pull->link, ANSWER_TIMEOUT_MS);
+	tg_answer_read(bytes, &answer);
+	if (answer.head.sender != pull->peer)
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_UNKNOWN_PEER),
+				 errmsg("node %d answers where node %d should", answer.head.sender, pull->peer),
+				 errhint("See the connection strings in topgun.node.")));
+
+	to.cursor = answer.head.cursor;
+	to.vector = tg_vector_copy(pull->at.vector);
+	(void) tg_vector_merge(to.vector, answer.head.vector);
+
+	if (must_save(pull, &answer))
+		merge_answer(pull, &answer, &to, bytes.len);
+	move_to(pull, &to);
+	tg_peer_set_merged(pull->peer, to.cursor, answer.head.last_position,
+					   pull->give_back && answer.head.complete);
+	if (answer.head.complete)
+		pull->give_back = false;
+}

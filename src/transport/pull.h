@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/pull.h
+ *	  Pulling a peer's journal: the asking end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_TRANSPORT_PULL_H
+#define TG_TRANSPORT_PULL_H
+
+#include "access/xlogdefs.h"
+#include "transport/cursor.h"
+#include "transport/link.h"
+#include "transport/wire.h"
+
+/* One puller's state between its transactions. */
+typedef struct TgPull
+{
+	TgNodeId	node;			/* who we are */
+	TgNodeId	peer;
+	TgLink	   *link;
+	TgPeerCursor at;			/* merged and visible here */
+	TgCursor	flushed;		/* of that, known to be durable */
+	TgCursor	saved;			/* as topgun.peer_cursor has it */
+	XLogRecPtr	saved_lsn;		/* durable once flushed up to here */
+	bool		give_back;		/* until one complete answer */
+	TimestampTz saved_at;
+	MemoryContext context;		/* of the vector; lives as long as the link */
+} TgPull;
+
+extern void tg_pull_start(TgPull *pull, TgNodeId peer, TgLink *link, MemoryContext context);
+extern void tg_pull_send(TgPull *pull, int wait_ms);
+extern void tg_pull_receive(TgPull *pull, int wait_ms);
+
+#endif							/* TG_TRANSPORT_PULL_H */

@@ -1,0 +1,166 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/worker/janitor.c
+ *	  The worker that keeps a node in order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/catalog.h"
+#include "clock/identity.h"
+#include "cluster/tables.h"
+#include "journal/inflight.h"
+#include "journal/mark.h"
+#include "journal/segment.h"
+#include "merge/batch.h"
+#include "merge/quarantine.h"
+#include "merge/unverified.h"
+#include "row/tombstone.h"
+#include "storage/ipc.h"
+#include "transport/member.h"
+#include "transport/peer.h"
+#include "utils/snapmgr.h"
+#include "worker/janitor.h"
+#include "worker/loop.h"
+
+/*
+ * Have a puller for each active peer, and none for others.
+ */
+static bool
+keep_pullers(void)
+{
+	TgNodeId	self = tg_node_id();
+	List	   *members = tg_members();
+	static TgWorker workers[TG_MAX_WORKERS];
+	int			nworkers = tg_roster_list(workers);
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		TgMember   *member = lfirst(lc);
+
+		if (member->is_active && member->node != self)
+			tg_roster_want(TG_WORKER_PULLER, member->node);
+	}
+	for (int i = 0; i < nworkers; i++)
+	{
+		TgMember   *member;
+
+		if (workers[i].kind != TG_WORKER_PULLER)
+			continue;
+		member = tg_member_find(workers[i].peer);
+		if (member == NULL || !member->is_active)
+		{
+			tg_roster_unwant(TG_WORKER_PULLER, workers[i].peer);
+			tg_peer_forget(workers[i].peer);
+		}
+	}
+	return false;
+}
+
+static bool
+learn_state(void)
+{
+	tg_tombstone_learn();
+	tg_quarantine_learn();
+	return false;
+}
+
+static bool
+retry_quarantined(void)
+{
+	(void) tg_merge_retry_quarantined();
+	return false;
+}
+
+/*
+ * Once every peer has answered fully, nothing of ours is left with them only.
+ */
+static bool
+lift_cap(void)
+{
+	TgNodeId	self = tg_node_id();
+	ListCell   *lc;
+
+	foreach(lc, tg_members())
+	{
+		TgMember   *member = lfirst(lc);
+		TgPeer		peer;
+
+		if (!member->is_active || member->node == self)
+			continue;
+		if (!tg_peer_get(member->node, &peer) || !peer.gave_back)
+			return false;
+	}
+	tg_mark_lift_cap();
+	return false;
+}
+
+/*
+ * What all peers have read of our journal can go.  A peer of which nothing is
+ * known yet has read nothing.
+ */
+static bool
+rotate_journal(void)
+{
+	TgNodeId	self = tg_node_id();
+	TgPosition	read_by_all = tg_inflight_horizon(self);
+	ListCell   *lc;
+
+	foreach(lc, tg_members())
+	{
+		TgMember   *member = lfirst(lc);
+		TgPeer		peer;
+
+		if (!member->is_active || member->node == self)
+			continue;
+		if (!tg_peer_get(member->node, &peer) ||
+			peer.acknowledged.part != TG_WHOLE_POSITION)
+			return false;
+		read_by_all = Min(read_by_all, peer.acknowledged.position);
+	}
+	return tg_segment_rotate(read_by_all);
+}
+
+/*
+ * Leave a database that is not a node, and do not come back.
+ */
+static void
+require_node(void)
+{
+	bool		is_node;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	is_node = tg_catalog_exists() && tg_node_id() != 0;
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	if (is_node)
+		return;
+	tg_roster_unwant(TG_WORKER_JANITOR, 0);
+	proc_exit(0);
+}
+
+/*
+ * Main function of the janitor.
+ */
+void
+topgun_janitor_main(Datum arg)
+{
+	static TgTask tasks[] = {
+		{.name = "learn state", .interval_ms = 60 * 1000, .run = learn_state},
+		{.name = "keep pullers", .interval_ms = 1000, .run = keep_pullers},
+		{.name = "reconcile tables", .interval_ms = 1000, .run = tg_tables_reconcile},
+		{.name = "lift cap", .interval_ms = 1000, .run = lift_cap},
+		{.name = "review deletions", .interval_ms = 200, .run = tg_unverified_review},
+		{.name = "retry quarantined rows", .interval_ms = 2000, .run = retry_quarantined},
+		{.name = "rotate journal", .interval_ms = 1000, .run = rotate_journal},
+	};
+	TgWorker	worker;
+
+	tg_worker_start(arg, "topgun janitor", &worker);
+	require_node();
+	tg_worker_loop(tasks, lengthof(tasks));
+}

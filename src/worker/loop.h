@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/worker/loop.h
+ *	  What every topgun worker does: start, run tasks, leave.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_WORKER_LOOP_H
+#define TG_WORKER_LOOP_H
+
+#include "datatype/timestamp.h"
+#include "worker/roster.h"
+
+/*
+ * One thing a worker does from time to time.
+ *
+ * run() is called in a fresh transaction, with an active snapshot and a
+ * scratch memory context that is reset afterwards.  It returns true if there
+ * is more to do at once.
+ */
+typedef struct TgTask
+{
+	const char *name;			/* shown in pg_stat_activity */
+	int			interval_ms;
+	bool		(*run) (void);
+	TimestampTz due;			/* filled in by the loop */
+} TgTask;
+
+extern void tg_worker_start(Datum arg, const char *name, TgWorker *worker);
+extern void tg_worker_loop(TgTask *tasks, int ntasks) pg_attribute_noreturn();
+extern bool tg_worker_pause(long timeout_ms);
+extern void tg_worker_take_config(void);
+
+#endif							/* TG_WORKER_LOOP_H */
