@@ -13,6 +13,5 @@
 
 extern void tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change);
 extern void tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change);
-extern void tg_change_load(TgTarget *target, const TgChange *change, StringInfo key);
 
 #endif							/* TG_MERGE_CHANGE_H */

@@ -20,7 +20,7 @@
 #include "base/hash.h"
 #include "catalog/indexing.h"
 #include "journal/append.h"
-#include "merge/change.h"
+#include "merge/load.h"
 #include "merge/conflict.h"
 #include "merge/quarantine.h"
 #include "port/atomics.h"

@@ -22,7 +22,7 @@
 #include "clock/identity.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
-#include "merge/change.h"
+#include "merge/load.h"
 #include "row/stamp.h"
 #include "row/truncation.h"
 #include "transport/copy.h"
