@@ -28,6 +28,26 @@ typedef struct TgBytes
 	uint32		len;
 } TgBytes;
 
+static inline TgBytes
+tg_bytes(const void *data, Size len)
+{
+	TgBytes		bytes = {data, (uint32) len};
+
+	return bytes;
+}
+
+static inline TgBytes
+tg_bytes_of_varlena(const void *varlena)
+{
+	return tg_bytes(VARDATA_ANY(varlena), VARSIZE_ANY_EXHDR(varlena));
+}
+
+static inline TgBytes
+tg_bytes_of_buf(const StringInfoData *buf)
+{
+	return tg_bytes(buf->data, buf->len);
+}
+
 extern void tg_reader_init(TgReader *reader, const void *data, Size len);
 extern uint8 tg_read_u8(TgReader *reader);
 extern uint16 tg_read_u16(TgReader *reader);

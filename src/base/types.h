@@ -40,6 +40,14 @@ typedef struct TgCursor
 
 #define TG_WHOLE_POSITION		PG_UINT32_MAX	/* part: all of them */
 
+static inline TgCursor
+tg_cursor_after(TgPosition position)
+{
+	TgCursor	cursor = {position, TG_WHOLE_POSITION};
+
+	return cursor;
+}
+
 /* A replicated table, the same number on every node.  0 is never assigned. */
 typedef int32 TgTableId;
 

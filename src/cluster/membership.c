@@ -303,10 +303,7 @@ tg_cursors_for_joiner(void)
 		{
 			(void) tg_vector_raise(merged, self, mark);
 			cursor.vector = merged;
-			cursor.cursor = (TgCursor)
-			{
-				horizon, TG_WHOLE_POSITION
-			};
+			cursor.cursor = tg_cursor_after(horizon);
 		}
 		else
 			tg_peer_cursor_load(member->node, &cursor);

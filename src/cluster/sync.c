@@ -107,6 +107,7 @@ ask_member(Awaited *awaited, TgNodeId self, SyncState *state)
 		awaited->link = tg_link_open(awaited->member->dsn, awaited->member->name);
 	snprintf(asker, sizeof(asker), "%d", self);
 	text = tg_link_ask(awaited->link, "SELECT topgun_internal.sync_state($1)", 1, &param);
+
 	if (text == NULL || sscanf(text, UINT64_FORMAT " " UINT64_FORMAT " %d %d",
 							   &state->last_position, &state->merged,
 							   &state->tables, &state->tables_out) != 4)

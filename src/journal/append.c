@@ -187,7 +187,7 @@ tg_journal_add(Oid relid, const TgEntry *entry)
 {
 	Level	   *level = current_level();
 	TgPiece    *piece = slist_is_empty(&level->pieces) ? NULL :
-		slist_head_element(TgPiece, link, &level->pieces);
+	slist_head_element(TgPiece, link, &level->pieces);
 
 	if (piece == NULL || piece->entries.len + entry->key.len + TG_ENTRY_OVERHEAD > PIECE_BYTES)
 	{
@@ -345,7 +345,7 @@ keep_level(void)
 	{
 		TgPiece    *piece = slist_container(TgPiece, link, slist_pop_head_node(&oldest_first));
 		TgPiece    *last = slist_is_empty(&parent->pieces) ? NULL :
-			slist_head_element(TgPiece, link, &parent->pieces);
+		slist_head_element(TgPiece, link, &parent->pieces);
 
 		if (last != NULL && last->entries.len + piece->entries.len <= PIECE_BYTES)
 		{

@@ -215,10 +215,7 @@ key_of_group(KeyGroup *group, TgBytes bytes)
 	key = MemoryContextAllocZero(group->context, sizeof(KeyFate));
 	copy = MemoryContextAlloc(group->context, bytes.len);
 	memcpy(copy, bytes.data, bytes.len);
-	key->key = (TgBytes)
-	{
-		copy, bytes.len
-	};
+	key->key = tg_bytes(copy, bytes.len);
 	slist_push_head(&group->keys, &key->link);
 	return key;
 }
@@ -267,10 +264,7 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 	{
 		TgPiece    *piece = slist_container(TgPiece, link, iter.cur);
 
-		sort_entries(sort, (TgBytes)
-					 {
-						 piece->entries.data, piece->entries.len
-					 });
+		sort_entries(sort, tg_bytes_of_buf(&piece->entries));
 	}
 	if (segment >= 0)
 		sort_parts(sort, segment, batch);
@@ -283,10 +277,7 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 		bytea	   *sorted = DatumGetByteaPP(value);
 
 		CHECK_FOR_INTERRUPTS();
-		take_entry(&group, (TgBytes)
-				   {
-					   VARDATA_ANY(sorted), VARSIZE_ANY_EXHDR(sorted)
-				   });
+		take_entry(&group, tg_bytes_of_varlena(sorted));
 	}
 	end_group(&group);
 	MemoryContextDelete(group.context);

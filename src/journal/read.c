@@ -88,10 +88,7 @@ bytes_of(Datum value)
 	bytea	   *bytes = (bytea *) DatumGetPointer(value);
 
 	/* the columns have storage PLAIN, so the bytes lie in the tuple */
-	return (TgBytes)
-	{
-		VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)
-	};
+	return tg_bytes_of_varlena(bytes);
 }
 
 static void

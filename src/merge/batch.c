@@ -241,10 +241,7 @@ tg_merge_retry_quarantined(void)
 
 		change.kind = DatumGetBool(SPI_getbinval(row, rows->tupdesc, 3, &isnull)) ?
 			TG_CHANGE_DELETE : TG_CHANGE_ROW;
-		change.payload = (TgBytes)
-		{
-			VARDATA(payload), VARSIZE(payload) - VARHDRSZ
-		};
+		change.payload = tg_bytes_of_varlena(payload);
 		if (!OidIsValid(tg_table_relid(table)))
 			continue;
 

@@ -221,10 +221,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 
 	initStringInfo(&key_buf);
 	tg_change_load(target, change, &key_buf);
-	key = (TgBytes)
-	{
-		key_buf.data, key_buf.len
-	};
+	key = tg_bytes_of_buf(&key_buf);
 
 	if (!tg_quarantine_lets_pass(target, key, change->stamp) ||
 		(change->stamp <= target->truncation && target->truncation != TG_NO_STAMP))

@@ -159,10 +159,7 @@ tg_quarantine_find(TgTableId table, TgBytes key, TgChange *change)
 		change->kind = DatumGetBool(value_of(&entry, COLUMN_DELETED, &isnull)) ?
 			TG_CHANGE_DELETE : TG_CHANGE_ROW;
 		change->stamp = stamp_of(&entry);
-		change->payload = (TgBytes)
-		{
-			VARDATA(payload), VARSIZE(payload) - VARHDRSZ
-		};
+		change->payload = tg_bytes_of_varlena(payload);
 	}
 	end_look_up(&entry);
 	return found;
@@ -284,10 +281,7 @@ tg_quarantine_put(TgMerge *merge, TgTableId table, const TgChange *change, const
 	values[COLUMN_SQLSTATE - 1] = CStringGetTextDatum(unpack_sql_state(error->sqlerrcode));
 	values[COLUMN_PEER - 1] = Int32GetDatum(merge->peer);
 
-	key = (TgBytes)
-	{
-		contents.key.data, contents.key.len
-	};
+	key = tg_bytes_of_buf(&contents.key);
 	pg_atomic_write_u32(&shared->use[tg_database_slot()], IN_USE);
 	if (!store_entry(table, key, change->stamp, values, nulls))
 		return;

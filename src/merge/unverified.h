@@ -10,7 +10,13 @@
 
 #include "row/change.h"
 
+/* Columns of topgun.unverified. */
+enum
+{
+	TG_UNVERIFIED_STAMP = 1, TG_UNVERIFIED_TABLE, TG_UNVERIFIED_KEY,
+	TG_UNVERIFIED_COLUMNS = TG_UNVERIFIED_KEY
+};
+
 extern void tg_unverified_note(TgTableId table, const TgChange *deletion);
-extern bool tg_unverified_review(void);
 
 #endif							/* TG_MERGE_UNVERIFIED_H */

@@ -61,7 +61,8 @@ init_partitioned(TgTarget *target)
 	ModifyTable *plan = makeNode(ModifyTable);
 
 	plan->operation = CMD_INSERT;
-	plan->onConflictAction = ONCONFLICT_NOTHING;	/* so it opens indexes for speculation */
+	plan->onConflictAction = ONCONFLICT_NOTHING;	/* so it opens indexes for
+													 * speculation */
 	target->routing_state = makeNode(ModifyTableState);
 	target->routing_state->ps.plan = (Plan *) plan;
 	target->routing_state->ps.state = target->estate;

@@ -122,10 +122,7 @@ is_of_key(Relation rel, HeapTuple tuple, TgTable *table, TgBytes key, TgStamp *s
 
 	*stamp = DatumGetTgStamp(heap_getattr(tuple, COLUMN_STAMP, desc, &isnull));
 	return tg_key_equal(table->key,
-						(TgBytes)
-						{
-							VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)
-						}, key);
+						tg_bytes_of_varlena(bytes), key);
 }
 
 /*

@@ -70,9 +70,12 @@ add_key(Answer *answer, const TgEntry *entry)
 	answer->keys[answer->nkeys++] = (ChangedKey)
 	{
 		.table = entry->table,
-		.op = entry->op,
-		.stamp = entry->new_stamp,
-		.key = {copy, entry->key.len}
+			.op = entry->op,
+			.stamp = entry->new_stamp,
+			.key =
+		{
+			copy, entry->key.len
+		}
 	};
 }
 
@@ -134,10 +137,7 @@ read_journal(Answer *answer)
 	}
 	tg_journal_close(reader);
 	if (answer->head.complete && answer->horizon > request->cursor.position)
-		answer->head.cursor = (TgCursor)
-	{
-		answer->horizon, TG_WHOLE_POSITION
-	};
+		answer->head.cursor = tg_cursor_after(answer->horizon);
 }
 
 static int
@@ -229,10 +229,7 @@ add_changes_of_table(Answer *answer, ChangedKey *keys, int nkeys)
 		if (keys[i].op != TG_OP_TRUNCATE)
 			add_current(answer, &keys[i]);
 		else if (!asker_has(answer, keys[i].stamp))
-			tg_section_add(&answer->sections, TG_CHANGE_TRUNCATE, keys[i].stamp, (TgBytes)
-						   {
-							   NULL, 0
-						   });
+			tg_section_add(&answer->sections, TG_CHANGE_TRUNCATE, keys[i].stamp, tg_bytes(NULL, 0));
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(scratch);
 	}

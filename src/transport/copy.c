@@ -116,10 +116,7 @@ add_rows(TgSections *sections, TgBytes after_key, Size max_bytes)
 
 	if (after_key.len == 0 && tg_truncation_find(target->table->id) != TG_NO_STAMP)
 		tg_section_add(sections, TG_CHANGE_TRUNCATE, tg_truncation_find(target->table->id),
-					   (TgBytes)
-					   {
-						   NULL, 0
-					   });
+					   tg_bytes(NULL, 0));
 	do
 	{
 		SPI_cursor_fetch(portal, true, FETCH_ROWS);
@@ -161,10 +158,7 @@ add_queried(TgSections *sections, const char *query, TgBytes after_key)
 		kind = DatumGetBool(SPI_getbinval(row, desc, 2, &isnull)) ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
 		payload = DatumGetByteaPP(SPI_getbinval(row, desc, 3, &isnull));
 		tg_section_add(sections, kind, DatumGetTgStamp(stamp),
-					   (TgBytes)
-					   {
-						   VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)
-					   });
+					   tg_bytes_of_varlena(payload));
 	}
 }
 
@@ -175,10 +169,7 @@ add_chunk(TgSections *sections, const TgCopyRequest *request)
 	TgBytes		key = {NULL, 0};
 
 	if (request->has_after)
-		key = (TgBytes)
-	{
-		request->after.data + 1, request->after.len - 1
-	};
+		key = tg_bytes(request->after.data + 1, request->after.len - 1);
 	if (phase == PHASE_ROWS)
 		add_rows(sections, key, Min(request->max_bytes, CHUNK_BYTES));
 	else if (phase == PHASE_TOMBSTONES)
@@ -294,9 +285,6 @@ tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgBytes *after)
 	more = next_start(table, &answer, phase, &next);
 	tg_merge_end(&merge);
 
-	*after = (TgBytes)
-	{
-		next.data, next.len
-	};
+	*after = tg_bytes_of_buf(&next);
 	return more;
 }

@@ -64,10 +64,7 @@ tg_peer_cursor_load(TgNodeId peer, TgPeerCursor *cursor)
 	HeapTuple	tuple = systable_getnext(scan);
 
 	cursor->peer = peer;
-	cursor->cursor = (TgCursor)
-	{
-		0, TG_WHOLE_POSITION
-	};
+	cursor->cursor = tg_cursor_after(0);
 	if (tuple == NULL)
 		cursor->vector = tg_vector_create();
 	else

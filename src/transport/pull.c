@@ -31,7 +31,8 @@
 
 #define ANSWER_BYTES		(8 * 1024 * 1024)
 #define ANSWER_TIMEOUT_MS	(10 * 60 * 1000)	/* for a large backlog */
-#define SAVE_EMPTY_MS		10000	/* store a cursor that moved without changes */
+#define SAVE_EMPTY_MS		10000	/* store a cursor that moved without
+									 * changes */
 
 /*
  * Prepare to pull from a peer over an open link.  Needs a transaction.

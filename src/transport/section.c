@@ -69,10 +69,7 @@ tg_section_add_row(TgSections *sections, TgTable *table, TupleTableSlot *slot)
 	initStringInfo(&row);
 	tg_row_write(table, slot, &row);
 	tg_section_add(sections, TG_CHANGE_ROW, tg_row_stamp(table, slot),
-				   (TgBytes)
-				   {
-					   row.data, row.len
-				   });
+				   tg_bytes_of_buf(&row));
 	pfree(row.data);
 }
 

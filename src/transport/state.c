@@ -62,10 +62,7 @@ read_state(Relation rel, HeapTuple tuple, TgTableState *state)
 	{
 		bytea	   *after = DatumGetByteaPCopy(value);
 
-		state->copy_after = (TgBytes)
-		{
-			VARDATA(after), VARSIZE(after) - VARHDRSZ
-		};
+		state->copy_after = tg_bytes_of_varlena(after);
 	}
 }
 

@@ -16,7 +16,7 @@
 #include "journal/segment.h"
 #include "merge/batch.h"
 #include "merge/quarantine.h"
-#include "merge/unverified.h"
+#include "merge/review.h"
 #include "row/tombstone.h"
 #include "storage/ipc.h"
 #include "transport/member.h"
@@ -150,13 +150,13 @@ void
 topgun_janitor_main(Datum arg)
 {
 	static TgTask tasks[] = {
-		{.name = "learn state", .interval_ms = 60 * 1000, .run = learn_state},
-		{.name = "keep pullers", .interval_ms = 1000, .run = keep_pullers},
-		{.name = "reconcile tables", .interval_ms = 1000, .run = tg_tables_reconcile},
-		{.name = "lift cap", .interval_ms = 1000, .run = lift_cap},
-		{.name = "review deletions", .interval_ms = 200, .run = tg_unverified_review},
-		{.name = "retry quarantined rows", .interval_ms = 2000, .run = retry_quarantined},
-		{.name = "rotate journal", .interval_ms = 1000, .run = rotate_journal},
+		{.name = "learn state",.interval_ms = 60 * 1000,.run = learn_state},
+		{.name = "keep pullers",.interval_ms = 1000,.run = keep_pullers},
+		{.name = "reconcile tables",.interval_ms = 1000,.run = tg_tables_reconcile},
+		{.name = "lift cap",.interval_ms = 1000,.run = lift_cap},
+		{.name = "review deletions",.interval_ms = 200,.run = tg_review_deletions},
+		{.name = "retry quarantined rows",.interval_ms = 2000,.run = retry_quarantined},
+		{.name = "rotate journal",.interval_ms = 1000,.run = rotate_journal},
 	};
 	TgWorker	worker;
 

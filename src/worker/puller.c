@@ -27,7 +27,8 @@
 #include "worker/loop.h"
 #include "worker/puller.h"
 
-#define WAIT_MS				500	/* how long the peer holds an empty answer back */
+#define WAIT_MS				500 /* how long the peer holds an empty answer
+								 * back */
 
 static void
 begin(void)

@@ -97,10 +97,10 @@ want(Oid database, TgWorkerKind kind, TgNodeId peer)
 		*worker = (TgWorker)
 		{
 			.state = TG_WORKER_WAITING,
-			.generation = generation,
-			.database = database,
-			.kind = kind,
-			.peer = peer
+				.generation = generation,
+				.database = database,
+				.kind = kind,
+				.peer = peer
 		};
 		wake_launcher();
 	}

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use Test::More;
+use Time::HiRes qw(time);
 use TopGun::Cluster;
 
 my $seconds = $ENV{TOPGUN_STORM_SECONDS} || 10;
@@ -16,7 +17,7 @@ foreach my $count (2, 3)
 	ok($cluster->storm($seconds), "$count nodes: no client had an error");
 	my $began = time();
 	ok($cluster->wait_for_sync, "$count nodes: all has arrived");
-	note("measured: storm on $count nodes drained in " . (time() - $began) . ' s');
+	note(sprintf("measured: storm on %d nodes drained in %.2f s", $count, time() - $began));
 	$cluster->assert_converged;
 	is($cluster->sql($_, 'SELECT count(*) FROM topgun.quarantine'), '0', "node $_: nothing in quarantine")
 	  foreach 1 .. $count;

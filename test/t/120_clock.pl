@@ -27,7 +27,7 @@ sub stamps_grow
 	$cluster->sql($i, "INSERT INTO kv VALUES (100 + $i, 'x') ON CONFLICT (id) DO UPDATE SET v = 'x'");
 	my $before = $cluster->sql($i, 'SELECT max(topgun_stamp::text) FROM kv WHERE topgun.stamp_node(topgun_stamp) = ' . $i);
 	$cluster->sql($i, "UPDATE kv SET v = '$what' WHERE id = 100 + $i");
-	is( $cluster->sql($i, "SELECT topgun_stamp > '$before'::topgun.stamp FROM kv WHERE id = 100 + $i"),
+	is( $cluster->sql($i, "SELECT topgun_stamp OPERATOR(topgun.>) '$before'::topgun.stamp FROM kv WHERE id = 100 + $i"),
 		't', "stamps grow: $what");
 	return;
 }

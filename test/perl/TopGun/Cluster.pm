@@ -57,7 +57,7 @@ restart_after_crash = on
 log_statement = none
 log_replication_commands = off
 log_min_messages = info
-log_line_prefix = '%m [%p] %b %q%a '
+log_line_prefix = '%m [%p] %b %e %q%a '
 max_connections = 60
 max_worker_processes = 32
 shared_buffers = 64MB
@@ -477,7 +477,7 @@ sub start_storm
 				'-f', "$dir/$i.insert\@2", '-f', "$dir/$i.update\@3", '-f', "$dir/$i.delete\@1",
 				'postgres'
 			],
-			'<', \undef, '>', \$output, '2>', '&1');
+			'<', \undef, '>&', \$output);
 		push @storms, { node => $i, run => $run, output => \$output };
 	}
 	return \@storms;
@@ -508,11 +508,20 @@ sub storm
 
 # -------------------------------------------------------------------- the end
 
+# Stop all nodes, and test that none has logged what must never happen.
 sub stop
 {
 	my ($self) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$self->node($_)->stop('fast', fail_ok => 1) foreach $self->running;
 	$self->{proxy}->stop if $self->{proxy};
+
+	foreach my $i (grep { $self->node($_) } 1 .. $self->{count})
+	{
+		my $log = PostgreSQL::Test::Utils::slurp_file($self->node($i)->logfile);
+		my @bad = $log =~ /^.*(?: leak|TRAP: | XX\w{3} |PANIC: |terminated by signal (?:6|11):).*$/mg;
+		is("@bad[0 .. ($#bad < 4 ? $#bad : 4)]", '', "node $i has logged no internal error");
+	}
 	return;
 }
 

@@ -1,0 +1,16 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/merge/load.h
+ *	  Reading a change into the slot of its table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_MERGE_LOAD_H
+#define TG_MERGE_LOAD_H
+
+#include "row/change.h"
+#include "row/target.h"
+
+extern void tg_change_load(TgTarget *target, const TgChange *change, StringInfo key);
+
+#endif							/* TG_MERGE_LOAD_H */
