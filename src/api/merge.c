@@ -15,6 +15,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "merge/batch.h"
+#include "row/stamp.h"
 #include "row/target.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -22,6 +23,7 @@
 #include "utils/typcache.h"
 
 PG_FUNCTION_INFO_V1(topgun_merge_row);
+PG_FUNCTION_INFO_V1(topgun_merge_truncate);
 
 /*
  * Put the row into the form in which changes travel; the table's id.
@@ -63,15 +65,33 @@ row_to_change(HeapTupleHeader header, bool deleted, TgChange *change)
 }
 
 /*
+ * Merge one change as if it had come from a peer: what became of it.
+ */
+static const char *
+merge_one(TgTableId table, const TgChange *change)
+{
+	TgMerge		merge;
+
+	tg_clock_observe(change->stamp);
+	tg_merge_begin(&merge, 0, NULL);
+	tg_merge_changes(&merge, table, change, 1);
+	tg_merge_end(&merge);
+
+	if (merge.counts.quarantined > 0)
+		return "quarantined";
+	if (merge.counts.applied > 0)
+		return "applied";
+	return merge.counts.older > 0 ? "older" : "equal";
+}
+
+/*
  * topgun_internal.merge_row(row, deleted): what became of it.
  */
 Datum
 topgun_merge_row(PG_FUNCTION_ARGS)
 {
-	TgMerge		merge;
 	TgChange	change;
 	TgTableId	table;
-	const char *outcome = "equal";
 
 	(void) tg_node_id_required();
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !type_is_rowtype(get_fn_expr_argtype(fcinfo->flinfo, 0)))
@@ -79,17 +99,17 @@ topgun_merge_row(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a row of a replicated table is needed")));
 	table = row_to_change(PG_GETARG_HEAPTUPLEHEADER(0), PG_GETARG_BOOL(1), &change);
+	PG_RETURN_TEXT_P(cstring_to_text(merge_one(table, &change)));
+}
 
-	tg_clock_observe(change.stamp);
-	tg_merge_begin(&merge, 0, NULL);
-	tg_merge_changes(&merge, table, &change, 1);
-	tg_merge_end(&merge);
+/*
+ * topgun_internal.merge_truncate(table, stamp): what became of it.
+ */
+Datum
+topgun_merge_truncate(PG_FUNCTION_ARGS)
+{
+	TgChange	change = {.kind = TG_CHANGE_TRUNCATE,.stamp = PG_GETARG_TGSTAMP(1)};
 
-	if (merge.counts.quarantined > 0)
-		outcome = "quarantined";
-	else if (merge.counts.applied > 0)
-		outcome = "applied";
-	else if (merge.counts.older > 0)
-		outcome = "older";
-	PG_RETURN_TEXT_P(cstring_to_text(outcome));
+	(void) tg_node_id_required();
+	PG_RETURN_TEXT_P(cstring_to_text(merge_one(PG_GETARG_INT32(0), &change)));
 }

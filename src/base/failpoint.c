@@ -24,6 +24,7 @@ typedef struct Failpoint
 {
 	char		name[NAMEDATALEN];
 	TgFailAction action;
+	int			waiter;			/* TG_FAIL_PAUSE_ONE: pid of who came first, or 0 */
 } Failpoint;
 
 typedef struct FailpointShared
@@ -42,10 +43,20 @@ current_action(const char *name)
 {
 	TgFailAction action = TG_FAIL_OFF;
 
-	LWLockAcquire(shared->lock, LW_SHARED);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MAX_FAILPOINTS; i++)
-		if (strcmp(shared->points[i].name, name) == 0)
-			action = shared->points[i].action;
+	{
+		Failpoint  *point = &shared->points[i];
+
+		if (strcmp(point->name, name) != 0)
+			continue;
+		action = point->action;
+		if (action != TG_FAIL_PAUSE_ONE)
+			continue;
+		if (point->waiter == 0)
+			point->waiter = MyProcPid;
+		action = point->waiter == MyProcPid ? TG_FAIL_PAUSE : TG_FAIL_OFF;
+	}
 	LWLockRelease(shared->lock);
 	return action;
 }
@@ -105,6 +116,7 @@ tg_failpoint_set(const char *name, TgFailAction action)
 
 		strlcpy(point->name, name, NAMEDATALEN);
 		point->action = action;
+		point->waiter = 0;
 		pg_atomic_fetch_add_u32(&shared->nset, (action != TG_FAIL_OFF) - before);
 	}
 	LWLockRelease(shared->lock);

@@ -196,6 +196,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 		.key = change->payload
 	};
 
+	TG_FAILPOINT("merge-before-tombstone");
 	if (tg_tombstone_may_exceed(change->stamp))
 		ours = tg_tombstone_find(target->table, change->payload, snapshot);
 	UnregisterSnapshot(snapshot);

@@ -121,10 +121,7 @@ void
 tg_target_close(TgTarget *target)
 {
 	if (target->only_leaf != NULL)
-	{
 		close_leaf(target, target->only_leaf);
-		ExecCloseIndices(target->rri);
-	}
 	else
 	{
 		HASH_SEQ_STATUS seq;
@@ -135,6 +132,7 @@ tg_target_close(TgTarget *target)
 			close_leaf(target, leaf);
 		ExecCleanupTupleRouting(target->routing_state, target->routing);
 	}
+	ExecCloseResultRelations(target->estate);	/* also what triggers opened */
 	ExecDropSingleTupleTableSlot(target->row);
 	ExecResetTupleTable(target->estate->es_tupleTable, false);
 	FreeExecutorState(target->estate);

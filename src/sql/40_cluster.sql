@@ -67,7 +67,7 @@ CREATE FUNCTION topgun_internal.failpoint(name text, action text) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'topgun_failpoint';
 COMMENT ON FUNCTION topgun_internal.failpoint(text, text) IS
-	'for tests: off, error, pause, exit or crash at a named place';
+	'for tests: off, error, pause, pause one, exit or crash at a named place';
 
 CREATE FUNCTION topgun_internal.forget_identity() RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE

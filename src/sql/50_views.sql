@@ -41,6 +41,13 @@ CREATE FUNCTION topgun_internal.merge_row(new_row anyelement, deleted boolean DE
 COMMENT ON FUNCTION topgun_internal.merge_row(anyelement, boolean) IS
 	'for tests: merge a row with the stamp it carries, or its deletion, as if it came from a peer';
 
+CREATE FUNCTION topgun_internal.merge_truncate(table_id int, stamp topgun.stamp)
+	RETURNS text
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'topgun_merge_truncate';
+COMMENT ON FUNCTION topgun_internal.merge_truncate(int, topgun.stamp) IS
+	'for tests: merge a TRUNCATE with this stamp, as if it came from a peer';
+
 CREATE VIEW topgun.status AS
 	SELECT n.node_id, m.name, l.cluster_id, n.state, n.clock, n.clock_ahead_ms,
 		n.last_position, n.horizon, n.journal_bytes,
