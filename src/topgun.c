@@ -25,6 +25,7 @@
 #include "row/tombstone.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
+#include "worker/dropdb.h"
 #include "worker/launcher.h"
 #include "worker/roster.h"
 
@@ -63,5 +64,6 @@ _PG_init(void)
 	tg_identity_install();
 	tg_journal_install();
 	tg_capture_install();
+	tg_dropdb_install();
 	tg_launcher_register();
 }

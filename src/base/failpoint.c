@@ -24,7 +24,8 @@ typedef struct Failpoint
 {
 	char		name[NAMEDATALEN];
 	TgFailAction action;
-	int			waiter;			/* TG_FAIL_PAUSE_ONE: pid of who came first, or 0 */
+	int			waiter;			/* TG_FAIL_PAUSE_ONE: pid of who came first,
+								 * or 0 */
 } Failpoint;
 
 typedef struct FailpointShared

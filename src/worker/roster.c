@@ -21,11 +21,13 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
+#include "utils/wait_event.h"
 #include "utils/timestamp.h"
 #include "worker/roster.h"
 
 #define MAX_PAUSE_MS		10000
 #define START_TIMEOUT_MS	30000
+#define CLEAR_TIMEOUT_MS	5000
 
 typedef struct RosterShared
 {
@@ -153,6 +155,51 @@ tg_roster_unwant(TgWorkerKind kind, TgNodeId peer)
 			kill(worker->pid, SIGTERM);
 	}
 	unlock_roster();
+}
+
+/*
+ * Tell the workers of a database to leave; the number that has not yet.
+ */
+static int
+dismiss_workers(Oid database)
+{
+	int			left = 0;
+
+	lock_roster();
+	for (int i = 0; i < TG_MAX_WORKERS; i++)
+	{
+		TgWorker   *worker = &shared->workers[i];
+
+		if (worker->database != database)
+			continue;
+		if (worker->state == TG_WORKER_WAITING)
+			worker->state = TG_WORKER_FREE;
+		if (worker->state == TG_WORKER_FREE)
+			continue;
+		if (worker->pid != 0 && !worker->is_unwanted)
+			kill(worker->pid, SIGTERM);
+		worker->is_unwanted = true;
+		left++;
+	}
+	unlock_roster();
+	return left;
+}
+
+/*
+ * Have all workers of a database leave it, and wait a moment until they have.
+ */
+void
+tg_roster_clear_database(Oid database)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), CLEAR_TIMEOUT_MS);
+
+	while (dismiss_workers(database) > 0 && GetCurrentTimestamp() < deadline)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 10, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
 }
 
 /*
@@ -301,6 +348,11 @@ tg_roster_attach(Datum arg, TgWorker *worker)
 
 	lock_roster();
 	is_ours = entry->state == TG_WORKER_STARTING && (entry->generation & 0xFFFFFF) == generation;
+	if (is_ours && entry->is_unwanted)
+	{
+		entry->state = TG_WORKER_FREE;
+		is_ours = false;
+	}
 	if (is_ours)
 	{
 		entry->state = TG_WORKER_RUNNING;
