@@ -34,8 +34,8 @@ COPY t (id, a, topgun_stamp) FROM STDIN;
 COPY t (id, a, topgun_stamp) FROM STDIN;
 10	ten	\N
 \.
-COPY t (id, nothing) FROM STDIN;
-COPY nowhere FROM STDIN;
+COPY t (id, nothing) FROM '/dev/null';
+COPY nowhere FROM '/dev/null';
 SELECT * FROM fresh('t');
 
 -- Inside a transaction, and with a failure.
@@ -56,9 +56,11 @@ SELECT * FROM fresh('t');
 CREATE TABLE numbers (id int PRIMARY KEY, a text);
 SELECT topgun.add_table('numbers') > 0 AS added;
 INSERT INTO numbers SELECT i, repeat('x', 10) FROM generate_series(1, 5000) i;
-\copy numbers TO 'results/capture_copy.data'
+\getenv abs_builddir PG_ABS_BUILDDIR
+\set filename :abs_builddir '/results/capture_copy.data'
+COPY numbers TO :'filename';
 TRUNCATE numbers;
-\copy numbers FROM 'results/capture_copy.data'
+COPY numbers FROM :'filename';
 SELECT count(*), count(DISTINCT topgun_stamp), count(topgun_stamp) FROM numbers;
 
 -- Partitions are tables, too; views with INSTEAD OF triggers are not.
