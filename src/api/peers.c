@@ -24,6 +24,7 @@
 #include "transport/peer.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "worker/roster.h"
 
 PG_FUNCTION_INFO_V1(topgun_wait_for_changes);
 PG_FUNCTION_INFO_V1(topgun_pull);
@@ -91,6 +92,20 @@ to_bytea(StringInfo buf)
 }
 
 /*
+ * The first request of a session: its node may have been away.
+ */
+static void
+greet(TgNodeId asker)
+{
+	static TgNodeId known = 0;
+
+	if (known == asker)
+		return;
+	known = asker;
+	tg_roster_hurry(asker);
+}
+
+/*
  * topgun_internal.pull(request): what has changed after the asker's cursor.
  */
 Datum
@@ -106,6 +121,7 @@ topgun_pull(PG_FUNCTION_ARGS)
 	(void) tg_node_id_required();
 	tg_member_require_active(request.asker);
 	tg_peer_set_acknowledged(request.asker, request.flushed);
+	greet(request.asker);
 	return to_bytea(tg_answer_pull(&request));
 }
 

@@ -25,7 +25,7 @@
 #include "utils/timestamp.h"
 #include "worker/roster.h"
 
-#define MAX_PAUSE_MS		10000
+#define MAX_PAUSE_FACTOR	10	/* of topgun.retry_interval */
 #define START_TIMEOUT_MS	30000
 #define CLEAR_TIMEOUT_MS	5000
 
@@ -153,6 +153,25 @@ tg_roster_unwant(TgWorkerKind kind, TgNodeId peer)
 		worker->is_unwanted = true;
 		if (worker->pid != 0 && worker != myself)
 			kill(worker->pid, SIGTERM);
+	}
+	unlock_roster();
+}
+
+/*
+ * The peer is there, since it has asked us: a puller of it that pauses after
+ * failures need not wait any longer.
+ */
+void
+tg_roster_hurry(TgNodeId peer)
+{
+	TgWorker   *worker;
+
+	lock_roster();
+	worker = find(MyDatabaseId, TG_WORKER_PULLER, peer);
+	if (worker != NULL && worker->state == TG_WORKER_WAITING)
+	{
+		worker->start_after = 0;
+		wake_launcher();
 	}
 	unlock_roster();
 }
@@ -288,7 +307,7 @@ set_pause(TgWorker *worker)
 	if (worker->failures >= 0)
 		pause_ms = (int64) tg_retry_interval_ms << Min(worker->failures, 10);
 	worker->start_after = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													  Min(pause_ms, Max(MAX_PAUSE_MS, tg_retry_interval_ms)));
+													  Min(pause_ms, (int64) tg_retry_interval_ms * MAX_PAUSE_FACTOR));
 	worker->failures = Max(worker->failures, 0) + 1;
 }
 
