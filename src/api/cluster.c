@@ -149,7 +149,7 @@ topgun_failpoint(PG_FUNCTION_ARGS)
 		[TG_FAIL_OFF] = "off",
 		[TG_FAIL_ERROR] = "error",
 		[TG_FAIL_PAUSE] = "pause",
-		[TG_FAIL_PAUSE_ONE] = "pause one",
+		[TG_FAIL_LOCK] = "lock",
 		[TG_FAIL_EXIT] = "exit",
 		[TG_FAIL_CRASH] = "crash",
 	};
@@ -167,7 +167,7 @@ topgun_failpoint(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown failpoint action \"%s\"", action),
-			 errhint("Use off, error, pause, pause one, exit or crash.")));
+			 errhint("Use off, error, pause, lock, exit or crash.")));
 }
 
 /*

@@ -22,6 +22,7 @@
 #include "transport/copy.h"
 #include "transport/member.h"
 #include "transport/peer.h"
+#include "transport/resume.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "worker/roster.h"
@@ -32,6 +33,7 @@ PG_FUNCTION_INFO_V1(topgun_copy);
 PG_FUNCTION_INFO_V1(topgun_facts);
 PG_FUNCTION_INFO_V1(topgun_admit);
 PG_FUNCTION_INFO_V1(topgun_cursors);
+PG_FUNCTION_INFO_V1(topgun_fingerprint);
 
 /*
  * Is there something in the journal behind this position that a pull would
@@ -169,4 +171,18 @@ Datum
 topgun_cursors(PG_FUNCTION_ARGS)
 {
 	return to_bytea(tg_cursors_for_joiner());
+}
+
+/*
+ * topgun_internal.fingerprint(table_id): of its columns and key, NULL if the
+ * table is not here.
+ */
+Datum
+topgun_fingerprint(PG_FUNCTION_ARGS)
+{
+	char	   *fingerprint = tg_fingerprint_text(PG_GETARG_INT32(0));
+
+	if (fingerprint == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(fingerprint));
 }

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "utils/wait_event.h"
 
@@ -24,8 +25,6 @@ typedef struct Failpoint
 {
 	char		name[NAMEDATALEN];
 	TgFailAction action;
-	int			waiter;			/* TG_FAIL_PAUSE_ONE: pid of who came first,
-								 * or 0 */
 } Failpoint;
 
 typedef struct FailpointShared
@@ -44,22 +43,26 @@ current_action(const char *name)
 {
 	TgFailAction action = TG_FAIL_OFF;
 
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared->lock, LW_SHARED);
 	for (int i = 0; i < MAX_FAILPOINTS; i++)
-	{
-		Failpoint  *point = &shared->points[i];
-
-		if (strcmp(point->name, name) != 0)
-			continue;
-		action = point->action;
-		if (action != TG_FAIL_PAUSE_ONE)
-			continue;
-		if (point->waiter == 0)
-			point->waiter = MyProcPid;
-		action = point->waiter == MyProcPid ? TG_FAIL_PAUSE : TG_FAIL_OFF;
-	}
+		if (strcmp(shared->points[i].name, name) == 0)
+			action = shared->points[i].action;
 	LWLockRelease(shared->lock);
 	return action;
+}
+
+/*
+ * Wait as SELECT pg_advisory_lock(1) would.  Isolation tests take only waits
+ * for locks for what they are.
+ */
+static void
+wait_for_lock(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 1, 1);
+	(void) LockAcquire(&tag, ShareLock, false, false);
+	LockRelease(&tag, ShareLock, false);
 }
 
 /*
@@ -77,6 +80,8 @@ tg_failpoint_reached(const char *name)
 						 PAUSE_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
+	if (action == TG_FAIL_LOCK)
+		wait_for_lock();
 	if (action == TG_FAIL_ERROR)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -117,7 +122,6 @@ tg_failpoint_set(const char *name, TgFailAction action)
 
 		strlcpy(point->name, name, NAMEDATALEN);
 		point->action = action;
-		point->waiter = 0;
 		pg_atomic_fetch_add_u32(&shared->nset, (action != TG_FAIL_OFF) - before);
 	}
 	LWLockRelease(shared->lock);

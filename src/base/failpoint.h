@@ -15,7 +15,7 @@ typedef enum TgFailAction
 	TG_FAIL_OFF,
 	TG_FAIL_ERROR,				/* ereport(ERROR) */
 	TG_FAIL_PAUSE,				/* wait until it is set to something else */
-	TG_FAIL_PAUSE_ONE,			/* the same for who comes first; others pass */
+	TG_FAIL_LOCK,				/* wait for whoever holds advisory lock 1 */
 	TG_FAIL_EXIT,				/* leave the process with proc_exit(1) */
 	TG_FAIL_CRASH				/* kill -9 of this process */
 } TgFailAction;

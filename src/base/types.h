@@ -51,6 +51,8 @@ tg_cursor_after(TgPosition position)
 /* A replicated table, the same number on every node.  0 is never assigned. */
 typedef int32 TgTableId;
 
+#define TG_FIRST_USER_TABLE		16	/* below are topgun.node and the like */
+
 /* The cluster epoch: the number of the membership view. */
 typedef uint64 TgEpoch;
 

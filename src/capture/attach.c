@@ -32,9 +32,6 @@
 #define TRIGGER_TRUNCATE	"topgun_truncate"
 #define TRIGGER_STAMP		"topgun_stamp_row"
 
-/* Below are tables of the extension itself. */
-#define FIRST_USER_TABLE_ID	16
-
 static void
 require_owner(Oid relid)
 {
@@ -151,7 +148,7 @@ tg_table_attach(Oid relid, TgTableId id, bool stamping_by_trigger)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("table \"%s\" is already replicated", RelationGetRelationName(rel)),
 				 errhint("Use topgun.remove_table() first.")));
-	if (id >= FIRST_USER_TABLE_ID)
+	if (id >= TG_FIRST_USER_TABLE)
 		tg_attach_require_suitable(rel);
 	CheckTableNotInUse(rel, "topgun.add_table");
 	relation_close(rel, NoLock);

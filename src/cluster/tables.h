@@ -11,8 +11,6 @@
 #include "base/types.h"
 #include "nodes/pg_list.h"
 
-#define TG_FIRST_USER_TABLE		16	/* below are topgun.node and the like */
-
 /* A row of topgun.replicated_table. */
 typedef struct TgListedTable
 {

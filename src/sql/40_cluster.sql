@@ -63,11 +63,17 @@ CREATE FUNCTION topgun_internal.sync_state(asker int) RETURNS text
 	AS 'MODULE_PATHNAME', 'topgun_sync_state';
 COMMENT ON FUNCTION topgun_internal.sync_state(int) IS 'how far this node is, for a member that waits for it';
 
+CREATE FUNCTION topgun_internal.fingerprint(table_id int) RETURNS text
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_fingerprint';
+COMMENT ON FUNCTION topgun_internal.fingerprint(int) IS
+	'hash of the columns and the key of a replicated table; NULL if it is not here';
+
 CREATE FUNCTION topgun_internal.failpoint(name text, action text) RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'topgun_failpoint';
 COMMENT ON FUNCTION topgun_internal.failpoint(text, text) IS
-	'for tests: off, error, pause, pause one, exit or crash at a named place';
+	'for tests: off, error, pause, lock, exit or crash at a named place';
 
 CREATE FUNCTION topgun_internal.forget_identity() RETURNS void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE

@@ -82,9 +82,23 @@ tg_answer_observe(const TgAnswer *answer)
 	tg_clock_observe(greatest);
 }
 
+static void
+pause_table(TgTableState *state, Relation rel, TgNodeId sender)
+{
+	state->status = TG_TABLE_PAUSED;
+	state->reason = psprintf("columns or key differ from those on node %d; here: %s",
+							 sender, tg_table_get(rel)->description);
+	tg_table_state_put(state);
+	ereport(LOG,
+			(errcode(ERRCODE_TG_SCHEMA_DIFFERS),
+			 errmsg("replication of table \"%s\" is paused", RelationGetRelationName(rel)),
+			 errdetail_internal("%s", state->reason)));
+}
+
 /*
  * Does the table look the same there and here?  If not it is paused, and what
- * comes for it is left: it will be copied when the two are alike again.
+ * comes for it is left: it will be copied when the two are alike again, see
+ * resume.c.
  */
 static bool
 is_mergeable(const TgAnswer *answer, const TgSection *section)
@@ -106,27 +120,9 @@ is_mergeable(const TgAnswer *answer, const TgSection *section)
 
 	alike = tg_table_get(rel)->fingerprint == section->head.fingerprint;
 	if (!alike && state.status != TG_TABLE_PAUSED)
-	{
-		state.status = TG_TABLE_PAUSED;
-		state.reason = psprintf("columns or key differ from those on node %d; here: %s",
-								answer->head.sender, tg_table_get(rel)->description);
-		state.copy_from = 0;
-		tg_table_state_put(&state);
-		ereport(LOG,
-				(errcode(ERRCODE_TG_SCHEMA_DIFFERS),
-				 errmsg("replication of table \"%s\" is paused", RelationGetRelationName(rel)),
-				 errdetail_internal("%s", state.reason)));
-	}
-	else if (alike && state.status == TG_TABLE_PAUSED)
-	{
-		state.status = TG_TABLE_COPYING;
-		state.reason = NULL;
-		state.copy_from = answer->head.sender;
-		state.copy_after.data = NULL;
-		tg_table_state_put(&state);
-	}
+		pause_table(&state, rel, answer->head.sender);
 	relation_close(rel, NoLock);
-	return alike;
+	return alike && state.status != TG_TABLE_PAUSED;
 }
 
 /*

@@ -142,10 +142,20 @@ must_save(TgPull *pull, const TgAnswer *answer)
 }
 
 /*
- * Receive the answer to tg_pull_send() and merge it.  Runs outside of a
- * transaction; waits without one.
+ * Does the answer change the cluster's metadata?
  */
-void
+static bool
+has_metadata(const TgAnswer *answer)
+{
+	return answer->head.ntables > 0 &&
+		answer->sections[0].head.table < TG_FIRST_USER_TABLE;
+}
+
+/*
+ * Receive the answer to tg_pull_send() and merge it.  Runs outside of a
+ * transaction; waits without one.  True if members or tables have changed.
+ */
+bool
 tg_pull_receive(TgPull *pull, int wait_ms)
 {
 	TgBytes		bytes;
@@ -174,4 +184,5 @@ tg_pull_receive(TgPull *pull, int wait_ms)
 					   pull->give_back && answer.head.complete);
 	if (answer.head.complete)
 		pull->give_back = false;
+	return has_metadata(&answer);
 }

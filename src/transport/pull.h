@@ -30,6 +30,6 @@ typedef struct TgPull
 
 extern void tg_pull_start(TgPull *pull, TgNodeId peer, TgLink *link, MemoryContext context);
 extern void tg_pull_send(TgPull *pull, int wait_ms);
-extern void tg_pull_receive(TgPull *pull, int wait_ms);
+extern bool tg_pull_receive(TgPull *pull, int wait_ms);
 
 #endif							/* TG_TRANSPORT_PULL_H */

@@ -16,17 +16,18 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
-#include "transport/copy.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/pull.h"
-#include "transport/state.h"
+#include "transport/resume.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "worker/loop.h"
 #include "worker/puller.h"
 
+#define LOOK_MS				250 /* how often to look for tables out of step */
 #define WAIT_MS				500 /* how long the peer holds an empty answer
 								 * back */
 
@@ -75,32 +76,29 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 }
 
 /*
- * Copy one chunk of one table that waits for it.  False if none does.
+ * See to the tables that are not in step, while nothing is under way.
  */
-static bool
-copy_some(TgPull *pull)
+static void
+mend_tables(TgPull *pull)
 {
-	ListCell   *lc;
-	bool		found = false;
+	static TimestampTz last_look = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	bool		more = true;
+
+	if (!TimestampDifferenceExceeds(last_look, now, LOOK_MS))
+		return;
+	last_look = now;
 
 	begin();
-	foreach(lc, tg_table_states())
-	{
-		TgTableState *state = lfirst(lc);
-
-		if (state->status != TG_TABLE_COPYING || state->copy_from != pull->peer)
-			continue;
-		found = true;
-		if (!tg_copy_chunk(pull->link, pull->peer, state->table, &state->copy_after))
-		{
-			state->status = TG_TABLE_SYNCED;
-			state->copy_after.data = NULL;
-		}
-		tg_table_state_put(state);
-		break;
-	}
+	tg_resume_paused(pull->link);
 	commit();
-	return found;
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+		begin();
+		more = tg_copy_pending(pull->link, pull->peer);
+		commit();
+	}
 }
 
 static void
@@ -112,13 +110,12 @@ run_round(TgPull *pull)
 	TG_FAILPOINT(failpoint);
 	TG_FAILPOINT("puller-round");
 
-	while (copy_some(pull))
-		CHECK_FOR_INTERRUPTS();
-
+	mend_tables(pull);
 	begin();
 	tg_pull_send(pull, WAIT_MS);
 	commit();
-	tg_pull_receive(pull, WAIT_MS);
+	if (tg_pull_receive(pull, WAIT_MS))
+		tg_roster_wake(TG_WORKER_JANITOR);
 	tg_roster_succeeded();
 }
 
