@@ -65,5 +65,6 @@ _PG_init(void)
 	tg_journal_install();
 	tg_capture_install();
 	tg_dropdb_install();
-	tg_launcher_register();
+	if (!IsBinaryUpgrade)
+		tg_launcher_register();
 }

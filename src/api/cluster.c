@@ -15,6 +15,9 @@
 #include "cluster/membership.h"
 #include "cluster/sync.h"
 #include "fmgr.h"
+#include "journal/inflight.h"
+#include "journal/mark.h"
+#include "journal/segment.h"
 #include "miscadmin.h"
 #include "row/stamp.h"
 #include "utils/builtins.h"
@@ -178,5 +181,8 @@ Datum
 topgun_forget_identity(PG_FUNCTION_ARGS)
 {
 	tg_node_id_forget();
+	tg_segment_forget();
+	tg_mark_forget();
+	tg_inflight_forget();
 	PG_RETURN_VOID();
 }

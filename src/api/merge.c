@@ -57,7 +57,7 @@ row_to_change(HeapTupleHeader header, bool deleted, TgChange *change)
 	else
 		tg_row_write(table, slot, payload);
 	change->kind = deleted ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
-	change->stamp = tg_row_stamp(table, slot);
+	change->stamp = tg_slot_stamp(table, slot);
 	change->payload = tg_bytes(payload->data, payload->len);
 	ExecDropSingleTupleTableSlot(slot);
 	relation_close(rel, NoLock);

@@ -79,6 +79,16 @@ topgun_wait_for_changes(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/*
+ * A standby of a node is not the node: it knows less than the node has said.
+ */
+static void
+require_primary(void)
+{
+	PreventCommandDuringRecovery("answering a peer");
+	(void) tg_node_id_required();
+}
+
 static void
 refuse_request(void)
 {
@@ -120,7 +130,7 @@ topgun_pull(PG_FUNCTION_ARGS)
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	if (!tg_wire_read_pull(&reader, &request))
 		refuse_request();
-	(void) tg_node_id_required();
+	require_primary();
 	tg_member_require_active(request.asker);
 	tg_peer_set_acknowledged(request.asker, request.flushed);
 	greet(request.asker);
@@ -140,7 +150,7 @@ topgun_copy(PG_FUNCTION_ARGS)
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	if (!tg_wire_read_copy(&reader, &request))
 		refuse_request();
-	(void) tg_node_id_required();
+	require_primary();
 	tg_member_require_active(request.asker);
 	return to_bytea(tg_answer_copy(&request));
 }
@@ -170,6 +180,7 @@ topgun_admit(PG_FUNCTION_ARGS)
 Datum
 topgun_cursors(PG_FUNCTION_ARGS)
 {
+	require_primary();
 	return to_bytea(tg_cursors_for_joiner());
 }
 

@@ -13,8 +13,11 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/catalog.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -53,10 +56,29 @@ forget(Datum arg, Oid relid)
 			oids[i] = InvalidOid;
 }
 
+/*
+ * The schema of the extension, InvalidOid if it is not installed.  A schema
+ * that only has its name is somebody else's.
+ */
+static Oid
+extension_schema(void)
+{
+	Oid			extension = get_extension_oid("topgun", true);
+	Oid			schema = get_namespace_oid("topgun", true);
+	Oid			table;
+
+	if (!OidIsValid(extension) || !OidIsValid(schema))
+		return InvalidOid;
+	table = get_relname_relid(names[TG_CAT_LOCAL_NODE], schema);
+	if (!OidIsValid(table) || getExtensionOfObject(RelationRelationId, table) != extension)
+		return InvalidOid;
+	return schema;
+}
+
 static Oid
 look_up(TgCatalog which)
 {
-	Oid			schema = get_namespace_oid("topgun", true);
+	Oid			schema = extension_schema();
 	char		buf[NAMEDATALEN];
 	const char *name = names[which];
 

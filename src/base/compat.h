@@ -10,7 +10,9 @@
 
 #include "access/tableam.h"
 #include "executor/executor.h"
+#include "parser/parse_relation.h"
 #include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/acl.h"
 
 /* The number of a backend in arrays sized by TG_MAX_PROCS. */
@@ -46,23 +48,38 @@ typedef bool TgUpdateIndexes;
 #define tg_owns_relation(relid, role)	pg_class_ownercheck(relid, role)
 #endif
 
-/* Since 16 the caller says whether the datum is to be copied. */
+/* Since 16 the caller says whether the datum is to be copied; here always. */
 #if PG_VERSION_NUM >= 160000
 #define tg_tuplesort_getdatum(state, value, isnull) \
-	tuplesort_getdatum(state, true, false, value, isnull, NULL)
+	tuplesort_getdatum(state, true, true, value, isnull, NULL)
 #else
 #define tg_tuplesort_getdatum(state, value, isnull) \
 	tuplesort_getdatum(state, true, value, isnull, NULL)
 #endif
 
-/* Since 16 permissions travel apart; since 18 so do pruned relations. */
+/* Since 16 permissions travel apart from the range table. */
+static inline void
+tg_init_range_table(EState *estate, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	List	   *perminfos = NIL;
+
+	addRTEPermissionInfo(&perminfos, rte);
 #if PG_VERSION_NUM >= 180000
-#define tg_init_range_table(estate, rte) \
-	ExecInitRangeTable(estate, list_make1(rte), NIL, bms_make_singleton(1))
-#elif PG_VERSION_NUM >= 160000
-#define tg_init_range_table(estate, rte)	ExecInitRangeTable(estate, list_make1(rte), NIL)
+	ExecInitRangeTable(estate, list_make1(rte), perminfos, bms_make_singleton(1));
 #else
-#define tg_init_range_table(estate, rte)	ExecInitRangeTable(estate, list_make1(rte))
+	ExecInitRangeTable(estate, list_make1(rte), perminfos);
+#endif
+#else
+	ExecInitRangeTable(estate, list_make1(rte));
+#endif
+}
+
+/* 18 lets the caller choose among active transactions. */
+#if PG_VERSION_NUM >= 180000
+#define tg_oldest_active_xid()	GetOldestActiveTransactionId(false, true)
+#else
+#define tg_oldest_active_xid()	GetOldestActiveTransactionId()
 #endif
 
 /* 18 counts index searches. */

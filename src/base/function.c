@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/catalog.h"
 #include "base/function.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
@@ -47,7 +48,7 @@ look_up(TgFunction which)
 	Oid			schema = get_namespace_oid(names[which].schema, true);
 	oidvector  *no_arguments;
 
-	if (!OidIsValid(schema))
+	if (!OidIsValid(schema) || !tg_catalog_exists())
 		return InvalidOid;
 	no_arguments = buildoidvector(NULL, 0);
 	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,

@@ -48,6 +48,7 @@ find_stamp(Relation rel)
 
 		if (att->attisdropped || strcmp(NameStr(att->attname), TG_STAMP_COLUMN) != 0)
 			continue;
+		tg_require_stamp_type(rel, att->atttypid);
 		target.attno = att->attnum;
 		target.type = att->atttypid;
 		break;

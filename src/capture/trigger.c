@@ -76,18 +76,6 @@ tg_trigger_table(FmgrInfo *flinfo, Relation rel)
 }
 
 /*
- * The stamp of a row, TG_NO_STAMP for NULL.
- */
-TgStamp
-tg_slot_stamp(TgTable *table, TupleTableSlot *slot)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, table->stamp_attno, &isnull);
-
-	return isnull ? TG_NO_STAMP : DatumGetTgStamp(value);
-}
-
-/*
  * A fresh stamp that is newer than that of the row it does away with.
  */
 TgStamp
@@ -234,7 +222,7 @@ capture_delete(Relation rel, TgTable *table, TupleTableSlot *row)
 	TgBytes		key = write_key(table, row, &scratch.old_key);
 	TgStamp		stamp;
 
-	if (!tg_merge_expected(RelationGetRelid(rel), &stamp))
+	if (!tg_merge_expected(RelationGetRelid(rel), &stamp) || stamp < old_stamp)
 		stamp = tg_stamp_after(old_stamp);
 	add_delete(rel, table, key, old_stamp, stamp);
 }

@@ -20,6 +20,7 @@
 #include "base/database.h"
 #include "base/error.h"
 #include "clock/identity.h"
+#include "miscadmin.h"
 #include "port/atomics.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -30,7 +31,12 @@ typedef struct IdentityShared
 } IdentityShared;
 
 static IdentityShared *shared = NULL;
-static TgNodeId assumed = 0;	/* by this transaction */
+/* What this transaction has made of the database. */
+static struct
+{
+	TgNodeId	node;			/* 0: nothing */
+	int			nest;			/* transaction nest level */
+}			assumed;
 
 static TgNodeId
 read_table(void)
@@ -52,7 +58,11 @@ read_table(void)
 	{
 		bool		isnull;
 
-		node = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
+		Oid			database = DatumGetObjectId(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
+
+		/* a database made from this one as its template is not this node */
+		if (database == MyDatabaseId)
+			node = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
 	}
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -72,8 +82,8 @@ tg_node_id(void)
 
 	if (likely(node != 0))
 		return node;
-	if (assumed != 0)
-		return assumed;
+	if (assumed.node != 0)
+		return assumed.node;
 
 	node = read_table();
 	if (node != 0)
@@ -103,7 +113,8 @@ tg_node_id_required(void)
 void
 tg_node_id_assume(TgNodeId node)
 {
-	assumed = node;
+	assumed.node = node;
+	assumed.nest = GetCurrentTransactionNestLevel();
 }
 
 /*
@@ -118,12 +129,25 @@ tg_node_id_forget(void)
 static void
 end_assumption(XactEvent event, void *arg)
 {
-	if (assumed == 0)
+	if (assumed.node == 0)
 		return;
 	if (event == XACT_EVENT_COMMIT)
-		pg_atomic_write_u32(&shared->node[tg_database_slot()], assumed);
+		pg_atomic_write_u32(&shared->node[tg_database_slot()], assumed.node);
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		assumed = 0;
+		assumed.node = 0;
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId my_id, SubTransactionId parent_id, void *arg)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+
+	if (assumed.nest < nest)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		assumed.node = 0;
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+		assumed.nest = nest - 1;
 }
 
 /*
@@ -133,6 +157,7 @@ void
 tg_identity_install(void)
 {
 	RegisterXactCallback(end_assumption, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
 Size

@@ -36,7 +36,7 @@
 #define CLOCK_FILE			"topgun.clock"
 #define CLOCK_FILE_TMP		"topgun.clock.tmp"
 #define CLOCK_MAGIC			0x54474331	/* "TGC1" */
-#define RESERVE_MS			5000	/* how far the ceiling is put ahead */
+#define RESERVE_MS			2000	/* how far the ceiling is put ahead */
 
 typedef struct ClockFile
 {
@@ -205,6 +205,19 @@ tg_clock_observe(TgStamp stamp)
 						   tg_max_clock_drift_ms),
 				 errhint("Compare the clocks of the nodes.")));
 
+	tg_clock_advance(stamp);
+}
+
+/*
+ * Move the clock past a stamp that this node itself has given, however far
+ * ahead.
+ */
+void
+tg_clock_advance(TgStamp stamp)
+{
+	uint64		last = pg_atomic_read_u64(&shared->last);
+
+	stamp = tg_stamp_make(tg_stamp_ms(stamp), tg_stamp_counter(stamp), 0);
 	reserve(stamp);
 	while (last < stamp &&
 		   !pg_atomic_compare_exchange_u64(&shared->last, &last, stamp))

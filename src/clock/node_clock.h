@@ -12,6 +12,7 @@
 
 extern TgStamp tg_clock_tick(TgNodeId node);
 extern void tg_clock_observe(TgStamp stamp);
+extern void tg_clock_advance(TgStamp stamp);
 extern bool tg_clock_accepts(TgStamp stamp);
 extern uint64 tg_clock_wall_ms(void);
 

@@ -79,10 +79,11 @@ static void
 become_node(TgNodeId node, const char *cluster_id)
 {
 	if (cluster_id == NULL)
-		(void) tg_sql_run("INSERT INTO topgun.local_node VALUES (%d, gen_random_uuid())", node);
+		(void) tg_sql_run("INSERT INTO topgun.local_node VALUES (%d, gen_random_uuid(), %u)",
+						  node, MyDatabaseId);
 	else
-		(void) tg_sql_run("INSERT INTO topgun.local_node VALUES (%d, %s)",
-						  node, quote_literal_cstr(cluster_id));
+		(void) tg_sql_run("INSERT INTO topgun.local_node VALUES (%d, %s, %u)",
+						  node, quote_literal_cstr(cluster_id), MyDatabaseId);
 	tg_node_id_assume(node);
 }
 
@@ -293,6 +294,12 @@ tg_cursors_for_joiner(void)
 	TgPosition	horizon = tg_inflight_horizon(self);
 	TgVector   *merged = tg_peer_cursor_vector();
 	ListCell   *lc;
+
+	if (!tg_tables_in_step())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node %d has tables that are not in step", self),
+				 errhint("Join by another member, or see topgun.stat_table on this one.")));
 
 	foreach(lc, tg_members())
 	{

@@ -39,6 +39,7 @@
 #include "utils/snapmgr.h"
 
 #define PIECE_BYTES		7000	/* with the head's columns it fits a page */
+#define MAX_KEY_BYTES	(PIECE_BYTES - TG_ENTRY_OVERHEAD)
 #define SPILL_PIECES	64		/* so a subtransaction holds half a megabyte */
 
 /* The changes of one subtransaction that are not written yet. */
@@ -62,6 +63,7 @@ static struct
 	int			nest;			/* level that locked the segment */
 	TgStamp		batch;			/* id of spilled pieces, or TG_NO_STAMP */
 	int			parts;			/* pieces written under it */
+	bool		is_flushed;		/* the head is written */
 }			xact;
 
 static MemoryContext
@@ -88,6 +90,13 @@ current_level(void)
 	level->nest = nest;
 	slist_init(&level->pieces);
 	return xact.top = level;
+}
+
+static TgPiece *
+newest_piece(Level *level)
+{
+	return slist_is_empty(&level->pieces) ? NULL :
+		slist_head_element(TgPiece, link, &level->pieces);
 }
 
 static TgPiece *
@@ -186,8 +195,15 @@ void
 tg_journal_add(Oid relid, const TgEntry *entry)
 {
 	Level	   *level = current_level();
-	TgPiece    *piece = slist_is_empty(&level->pieces) ? NULL :
-	slist_head_element(TgPiece, link, &level->pieces);
+	TgPiece    *piece = newest_piece(level);
+
+	if (entry->key.len > MAX_KEY_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("primary key value of %u bytes is too long to be replicated", entry->key.len),
+				 errdetail("At most %d bytes can be.", MAX_KEY_BYTES)));
+	if (xact.is_flushed)
+		elog(ERROR, "a replicated table is written after the journal of its transaction");
 
 	if (piece == NULL || piece->entries.len + entry->key.len + TG_ENTRY_OVERHEAD > PIECE_BYTES)
 	{
@@ -255,6 +271,14 @@ write_head(const TgPiece *last)
 }
 
 static void
+write_tombstones(Level *level)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	tg_deletions_write(&level->pieces, xact.parts > 0 ? xact.segment : -1, xact.batch);
+	PopActiveSnapshot();
+}
+
+static void
 flush(void)
 {
 	Level	   *level = xact.top;
@@ -266,20 +290,17 @@ flush(void)
 	if (level == NULL && xact.advance == NULL)
 		return;
 
-	PushActiveSnapshot(GetTransactionSnapshot());
 	if (level != NULL)
 	{
 		if (level->has_deletes)
-			tg_deletions_write(&level->pieces,
-							   xact.parts > 0 ? xact.segment : -1, xact.batch);
-		if (!slist_is_empty(&level->pieces))
-			last = slist_head_element(TgPiece, link, &level->pieces);
+			write_tombstones(level);
+		last = newest_piece(level);
 		if (level->npieces > 1)
 			write_parts(level, last);
 	}
 	if (last != NULL || xact.parts > 0 || xact.advance != NULL)
 		write_head(last);
-	PopActiveSnapshot();
+	xact.is_flushed = true;
 }
 
 static void
@@ -309,6 +330,7 @@ end_transaction(XactEvent event, void *arg)
 			tg_inflight_leave(true);
 			forget();
 			break;
+		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_ABORT:
 			tg_inflight_leave(false);
 			tg_waiter_leave();
@@ -317,6 +339,20 @@ end_transaction(XactEvent event, void *arg)
 		default:
 			break;
 	}
+}
+
+/*
+ * A subtransaction is about to hand its changes to a parent that has as many
+ * as it may hold: write them while they are its own.
+ */
+static void
+spill_before_keeping(int nest)
+{
+	Level	   *child = xact.top;
+
+	if (child != NULL && child->nest == nest && child->parent != NULL &&
+		child->parent->npieces + child->npieces > SPILL_PIECES)
+		spill(child);
 }
 
 /*
@@ -344,8 +380,7 @@ keep_level(void)
 	while (!slist_is_empty(&oldest_first))
 	{
 		TgPiece    *piece = slist_container(TgPiece, link, slist_pop_head_node(&oldest_first));
-		TgPiece    *last = slist_is_empty(&parent->pieces) ? NULL :
-		slist_head_element(TgPiece, link, &parent->pieces);
+		TgPiece    *last = newest_piece(parent);
 
 		if (last != NULL && last->entries.len + piece->entries.len <= PIECE_BYTES)
 		{
@@ -367,7 +402,9 @@ end_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 {
 	int			nest = GetCurrentTransactionNestLevel();
 
-	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB)
+		spill_before_keeping(nest);
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
 		if (xact.top != NULL && xact.top->nest == nest)
 			keep_level();
@@ -376,7 +413,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		tg_merge_expect_nothing();
+		tg_merge_expect_aborted(nest);
 		while (xact.top != NULL && xact.top->nest >= nest)
 		{
 			Level	   *level = xact.top;
@@ -387,7 +424,10 @@ end_subtransaction(SubXactEvent event, SubTransactionId mySubid,
 		}
 		/* what was spilled here is gone, and so is the segment's lock */
 		if (xact.batch != TG_NO_STAMP && xact.nest >= nest)
+		{
 			xact.batch = TG_NO_STAMP;
+			xact.parts = 0;
+		}
 	}
 }
 

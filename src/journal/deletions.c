@@ -103,16 +103,31 @@ find_table(TgTableId id)
 	return NULL;
 }
 
+static Relation
+try_open(Oid relid, TgTableId id)
+{
+	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+
+	if (rel == NULL || tg_table_id(rel) == id)
+		return rel;
+	relation_close(rel, AccessShareLock);
+	return NULL;
+}
+
+/*
+ * The table, for its key; by another way if the partition that was seen first
+ * is gone by now.
+ */
 static TgTable *
 open_table(DeletedFrom *from)
 {
 	if (from->rel == NULL && !from->is_gone)
 	{
-		from->rel = try_relation_open(from->relid, AccessShareLock);
+		from->rel = try_open(from->relid, from->id);
+		if (from->rel == NULL)
+			from->rel = try_open(tg_table_relid(from->id), from->id);
 		from->is_gone = from->rel == NULL;
 	}
-	if (!from->is_gone && tg_table_id(from->rel) != from->id)
-		from->is_gone = true;
 	return from->is_gone ? NULL : tg_table_get(from->rel);
 }
 
@@ -274,10 +289,9 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 										  ALLOCSET_SMALL_SIZES);
 	while (tg_tuplesort_getdatum(sort, &value, &isnull))
 	{
-		bytea	   *sorted = DatumGetByteaPP(value);
-
 		CHECK_FOR_INTERRUPTS();
-		take_entry(&group, tg_bytes_of_varlena(sorted));
+		take_entry(&group, tg_bytes_of_varlena(DatumGetPointer(value)));
+		pfree(DatumGetPointer(value));
 	}
 	end_group(&group);
 	MemoryContextDelete(group.context);

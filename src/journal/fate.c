@@ -30,9 +30,11 @@ tg_fate_add(TgFate *fate, const TgEntry *entry)
 		case TG_OP_INSERT:
 			fate->balance++;
 			fate->trace ^= entry->new_stamp;
+			fate->written = Max(fate->written, entry->new_stamp);
 			break;
 		case TG_OP_UPDATE:
 			fate->trace ^= entry->old_stamp ^ entry->new_stamp;
+			fate->written = Max(fate->written, entry->new_stamp);
 			break;
 		case TG_OP_DELETE:
 			if (entry->had_row)
@@ -56,5 +58,7 @@ tg_fate_is_deleted(const TgFate *fate)
 {
 	if (fate->deleted == TG_NO_STAMP)
 		return false;
+	if (fate->deleted == fate->written)
+		return false;			/* one version, taken out and put in again */
 	return fate->balance < 0 || (fate->balance == 0 && fate->trace == 0);
 }

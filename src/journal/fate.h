@@ -15,6 +15,7 @@ typedef struct TgFate
 	int64		balance;		/* rows that came minus rows that went */
 	uint64		trace;			/* stamps of both, each pair cancelled out */
 	TgStamp		deleted;		/* the greatest of a deletion */
+	TgStamp		written;		/* the greatest of a row */
 } TgFate;
 
 extern void tg_fate_add(TgFate *fate, const TgEntry *entry);

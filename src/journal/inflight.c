@@ -233,6 +233,15 @@ tg_inflight_last_position(void)
 }
 
 /*
+ * The journal of this database has begun anew.
+ */
+void
+tg_inflight_forget(void)
+{
+	pg_atomic_write_u64(&shared->last_position[tg_database_slot()], 0);
+}
+
+/*
  * From here on our latch is set whenever a transaction with journal rows
  * ends.  Ask after this whether there is something to wait for.
  */

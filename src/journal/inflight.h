@@ -19,6 +19,8 @@ extern TgPosition tg_inflight_horizon(TgNodeId node);
 extern bool tg_inflight_older_writer(TgStamp stamp);
 extern TgPosition tg_inflight_last_position(void);
 
+extern void tg_inflight_forget(void);
+
 extern void tg_waiter_enter(void);
 extern void tg_waiter_leave(void);
 

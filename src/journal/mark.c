@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "base/database.h"
+#include "clock/node_clock.h"
 #include "journal/inflight.h"
 #include "journal/mark.h"
 #include "journal/read.h"
@@ -39,16 +40,36 @@ TgStamp
 tg_mark_for_journal(TgNodeId node)
 {
 	pg_atomic_uint64 *cap = &shared->cap[tg_database_slot()];
-	uint64		limit = pg_atomic_read_u64(cap);
 
-	if (unlikely(limit == CAP_UNKNOWN))
-	{
-		TgStamp		recovered = tg_journal_last_mark();
+	tg_mark_recover();
+	return Min(tg_inflight_low_water(node), pg_atomic_read_u64(cap));
+}
 
-		(void) pg_atomic_compare_exchange_u64(cap, &limit, Max(recovered, CAP_NOTHING));
-		limit = pg_atomic_read_u64(cap);
-	}
-	return Min(tg_inflight_low_water(node), limit);
+/*
+ * Before this node takes its first stamp after a server start: set the cap,
+ * and have the clock begin after all that the journal has.  The clock's own
+ * file does not travel with WAL, so a standby that was promoted, or a server
+ * after pg_upgrade, may have an old one or none.
+ */
+void
+tg_mark_recover(void)
+{
+	pg_atomic_uint64 *cap = &shared->cap[tg_database_slot()];
+	uint64		unknown = CAP_UNKNOWN;
+
+	if (likely(pg_atomic_read_u64(cap) != CAP_UNKNOWN))
+		return;
+	tg_clock_advance(tg_journal_last_position());
+	(void) pg_atomic_compare_exchange_u64(cap, &unknown, Max(tg_journal_last_mark(), CAP_NOTHING));
+}
+
+/*
+ * The journal of this database has begun anew.
+ */
+void
+tg_mark_forget(void)
+{
+	pg_atomic_write_u64(&shared->cap[tg_database_slot()], CAP_UNKNOWN);
 }
 
 /*

@@ -12,6 +12,8 @@
 
 extern TgStamp tg_mark_for_journal(TgNodeId node);
 extern void tg_mark_lift_cap(void);
+extern void tg_mark_recover(void);
+extern void tg_mark_forget(void);
 
 extern Size tg_mark_shmem_size(void);
 extern void tg_mark_shmem_attach(void *ptr, bool found);

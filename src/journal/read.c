@@ -127,6 +127,7 @@ TgJournalReader *
 tg_journal_open(TgCursor after, TgPosition horizon, Snapshot snapshot)
 {
 	TgJournalReader *reader = palloc0(sizeof(TgJournalReader));
+	TgPosition	cut;
 
 	reader->after = after;
 	reader->horizon = horizon;
@@ -135,7 +136,8 @@ tg_journal_open(TgCursor after, TgPosition horizon, Snapshot snapshot)
 	for (int i = 0; i < TG_JOURNAL_SEGMENTS; i++)
 		reader->segments[i].rel = table_open(tg_catalog_oid(TG_CAT_JOURNAL + i), AccessShareLock);
 
-	if (after.position < tg_segment_cut())
+	cut = tg_segment_cut();
+	if (after.position < cut || (after.position == cut && after.part != TG_WHOLE_POSITION))
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_JOURNAL_CUT),
 				 errmsg("the journal has been cut beyond the position asked for")));

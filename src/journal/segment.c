@@ -176,7 +176,8 @@ greatest_position(int segment)
 								 segment);
 	TgPosition	position = 0;
 
-	if (SPI_execute(query, true, 1) != SPI_OK_SELECT)
+	/* not read only: with a snapshot that is newer than the lock */
+	if (SPI_execute(query, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read journal segment %d", segment);
 	if (SPI_processed > 0)
 	{
@@ -245,6 +246,18 @@ tg_segment_rotate(TgPosition read_by_all)
 	save_state(next, tg_segment_cut());
 	pg_atomic_write_u32(&shared->current[tg_database_slot()], next);
 	return true;
+}
+
+/*
+ * The journal of this database has begun anew.
+ */
+void
+tg_segment_forget(void)
+{
+	int			slot = tg_database_slot();
+
+	pg_atomic_write_u32(&shared->current[slot], NOT_READ);
+	pg_atomic_write_u64(&shared->cut[slot], 0);
 }
 
 Size

@@ -7,10 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "journal/inflight.h"
+#include "journal/mark.h"
 #include "journal/stamping.h"
 
 /* The stamps that this transaction has made lie in this range. */
@@ -25,6 +27,7 @@ static struct
 {
 	Oid			relid;
 	TgStamp		stamp;
+	int			nest;			/* transaction nest level of the merge */
 }			expected;
 
 /*
@@ -36,6 +39,7 @@ tg_write_stamp(void)
 {
 	TgNodeId	node = tg_node_id_required();
 
+	tg_mark_recover();
 	tg_inflight_enter(node);
 	own.last = tg_clock_tick(node);
 	if (own.first == TG_NO_STAMP)
@@ -75,6 +79,7 @@ tg_merge_expect(Oid relid, TgStamp stamp)
 
 	expected.relid = relid;
 	expected.stamp = stamp;
+	expected.nest = GetCurrentTransactionNestLevel();
 }
 
 /*
@@ -84,6 +89,16 @@ void
 tg_merge_expect_nothing(void)
 {
 	expected.relid = InvalidOid;
+}
+
+/*
+ * A subtransaction is rolled back: so is a merge in it, or below.
+ */
+void
+tg_merge_expect_aborted(int nest)
+{
+	if (expected.nest >= nest)
+		tg_merge_expect_nothing();
 }
 
 /*

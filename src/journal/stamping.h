@@ -20,6 +20,7 @@ extern void tg_write_stamp_reset(void);
 
 extern void tg_merge_expect(Oid relid, TgStamp stamp);
 extern void tg_merge_expect_nothing(void);
+extern void tg_merge_expect_aborted(int nest);
 extern bool tg_merge_expected(Oid relid, TgStamp *stamp);
 
 #endif							/* TG_JOURNAL_STAMPING_H */

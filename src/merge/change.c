@@ -11,8 +11,8 @@
  *	it updates or deletes the row we found	locking the row fails; look again
  *	it has deleted and ended			look-up finds nothing, our insert takes the
  *										key, a fresh snapshot has the tombstone
- *	it will insert with a stamp taken before we delete	the deletion is noted as
- *										unverified and looked at once it has ended
+ *	it inserts an older row after we found	the deletion is noted as unverified and
+ *	nothing to delete					merged again once it has ended
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +23,6 @@
 #include "base/failpoint.h"
 #include "executor/executor.h"
 #include "journal/append.h"
-#include "journal/inflight.h"
 #include "merge/change.h"
 #include "merge/conflict.h"
 #include "merge/load.h"
@@ -78,7 +77,7 @@ compare_images(TgLeaf *leaf, TgTarget *target)
 static Verdict
 judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
 {
-	TgStamp		ours = tg_row_stamp(leaf->table, leaf->found);
+	TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
 
 	if (change->stamp != ours)
 		return change->stamp > ours ? THEIRS_NEWER : OURS_NEWER;
@@ -207,6 +206,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	}
 
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
+	tg_unverified_note(target->table->id, change);
 	count(merge, THEIRS_NEWER);
 }
 
@@ -248,15 +248,13 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 		else if (merge_absent_row(merge, target, leaf, change, key))
 			break;
 	}
-	if (change->kind == TG_CHANGE_DELETE)
-		tg_unverified_note(target->table->id, change);
 	tg_quarantine_resolve(target, key, change->stamp);
 }
 
 /*
- * Merge the row or deletion into a table opened by tg_merge_open_table().  Errors out
- * if the row cannot be applied, as with a constraint of ours; then the
- * (sub)transaction must be rolled back.  The clock must have observed the
+ * Merge the row or deletion into a table opened by tg_merge_open_table().
+ * Errors out if the row cannot be applied, as with a constraint of ours; then
+ * the (sub)transaction must be rolled back.  The clock must have observed the
  * change's stamp.
  */
 void

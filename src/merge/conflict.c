@@ -95,7 +95,7 @@ tg_conflict_check_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
 	Conflict	conflict = {
 		.kind = is_delete ? "changed_deleted" : "changed_changed",
 		.remote_wins = remote_wins,
-		.local_stamp = tg_row_stamp(leaf->table, leaf->found),
+		.local_stamp = tg_slot_stamp(leaf->table, leaf->found),
 		.remote_stamp = change->stamp,
 		.local_row = leaf->found,
 		.remote_row = is_delete ? NULL : leaf->row

@@ -88,7 +88,7 @@ visit_all_rows(TgTarget *target, TgStamp stamp, RowVisitor visit)
 static bool
 is_older(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 {
-	return tg_row_stamp(leaf->table, leaf->found) <= stamp;
+	return tg_slot_stamp(leaf->table, leaf->found) <= stamp;
 }
 
 static bool

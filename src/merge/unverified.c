@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * src/merge/unverified.c
- *	  Merged deletions that an older local write may still come after.
+ *	  Merged deletions that an older row may still come after.
  *
- * A local transaction takes the stamp of a row before it inserts it.  If the
- * deletion of that key, with a later stamp, is merged in between, the row
- * comes to stand beside a newer tombstone.  So as long as a local transaction
- * with an older stamp is in flight, the deletion is noted in
- * topgun.unverified, and merged once more when those have ended.
+ * The deletion of a key that is not here leaves a tombstone.  Another
+ * transaction, local or merging, may be about to insert an older row of that
+ * key: it has looked for tombstones before ours was visible, and we have
+ * looked for the row before it was.  So the deletion is merged once more when
+ * all transactions that might have done so have ended.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,14 +15,13 @@
 
 #include "access/table.h"
 #include "base/catalog.h"
-#include "journal/inflight.h"
 #include "merge/unverified.h"
 #include "row/stamp.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
 /*
- * A deletion has been merged: note it if an older local write may follow.
+ * A deletion of an absent key has been merged: note it.
  */
 void
 tg_unverified_note(TgTableId table, const TgChange *deletion)
@@ -30,9 +29,6 @@ tg_unverified_note(TgTableId table, const TgChange *deletion)
 	Relation	rel;
 	Datum		values[TG_UNVERIFIED_COLUMNS];
 	bool		nulls[TG_UNVERIFIED_COLUMNS] = {0};
-
-	if (!tg_inflight_older_writer(deletion->stamp))
-		return;
 
 	values[TG_UNVERIFIED_STAMP - 1] = TgStampGetDatum(deletion->stamp);
 	values[TG_UNVERIFIED_TABLE - 1] = Int32GetDatum(table);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/merge/unverified.h
- *	  Merged deletions that an older local write may still come after.
+ *	  Merged deletions that an older row may still come after.
  *
  *-------------------------------------------------------------------------
  */

@@ -20,6 +20,7 @@
 #include "base/function.h"
 #include "base/hash.h"
 #include "commands/trigger.h"
+#include "row/stamp.h"
 #include "row/table.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -137,6 +138,21 @@ compare_names(const void *a, const void *b, void *arg)
 /*
  * Fill in the columns that travel, and find the stamp.
  */
+/*
+ * Errors out if somebody has given the stamp column another type.
+ */
+void
+tg_require_stamp_type(Relation rel, Oid type)
+{
+	if (type == get_func_rettype(tg_function_oid(TG_FN_CURRENT_STAMP)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" of replicated table \"%s\" is not of type topgun.stamp",
+					TG_STAMP_COLUMN, RelationGetRelationName(rel)),
+			 errhint("Use topgun.remove_table() and topgun.add_table().")));
+}
+
 static void
 build_columns(TgTable *table, Relation rel)
 {
@@ -151,7 +167,10 @@ build_columns(TgTable *table, Relation rel)
 		if (att->attisdropped || att->attgenerated)
 			continue;
 		if (strcmp(NameStr(att->attname), TG_STAMP_COLUMN) == 0)
+		{
+			tg_require_stamp_type(rel, att->atttypid);
 			table->stamp_attno = att->attnum;
+		}
 		else
 			attnos[n++] = att->attnum;
 	}
@@ -323,6 +342,18 @@ tg_table_relid(TgTableId id)
 		entry->relid = relid;
 	}
 	return relid;
+}
+
+/*
+ * The stamp of a row, TG_NO_STAMP for NULL.
+ */
+TgStamp
+tg_slot_stamp(TgTable *table, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, table->stamp_attno, &isnull);
+
+	return isnull ? TG_NO_STAMP : DatumGetTgStamp(value);
 }
 
 /*

@@ -44,6 +44,8 @@ extern TgTableId tg_table_id(Relation rel);
 extern TgTable *tg_table_get(Relation rel);
 extern Oid	tg_table_relid(TgTableId id);
 
+extern void tg_require_stamp_type(Relation rel, Oid type);
+extern TgStamp tg_slot_stamp(TgTable *table, TupleTableSlot *slot);
 extern void tg_row_write(TgTable *table, TupleTableSlot *slot, StringInfo buf);
 extern void tg_row_read(TgTable *table, TgBytes row, TupleTableSlot *slot);
 

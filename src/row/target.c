@@ -268,15 +268,3 @@ tg_leaf_find(TgLeaf *leaf, Snapshot snapshot)
 	index_endscan(scan);
 	return found;
 }
-
-/*
- * The stamp of a row, TG_NO_STAMP for NULL.
- */
-TgStamp
-tg_row_stamp(TgTable *table, TupleTableSlot *slot)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, table->stamp_attno, &isnull);
-
-	return isnull ? TG_NO_STAMP : DatumGetTgStamp(value);
-}

@@ -48,6 +48,5 @@ extern void tg_target_set_key(TgTarget *target, TgBytes key);
 extern TgLeaf *tg_target_route(TgTarget *target);
 extern TgLeaf *tg_target_try_route(TgTarget *target);
 extern bool tg_leaf_find(TgLeaf *leaf, Snapshot snapshot);
-extern TgStamp tg_row_stamp(TgTable *table, TupleTableSlot *slot);
 
 #endif							/* TG_ROW_TARGET_H */

@@ -28,7 +28,8 @@ GRANT SELECT ON topgun.replicated_table TO PUBLIC;
 CREATE TABLE topgun.local_node
 (
 	node_id int NOT NULL CHECK (node_id BETWEEN 1 AND 1023),
-	cluster_id uuid NOT NULL
+	cluster_id uuid NOT NULL,
+	database oid NOT NULL
 );
 CREATE UNIQUE INDEX local_node_only_one ON topgun.local_node ((true));
 COMMENT ON TABLE topgun.local_node IS 'the node that this database is; empty if it is none';

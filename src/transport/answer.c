@@ -190,7 +190,7 @@ add_current(Answer *answer, const ChangedKey *key)
 	leaf = tg_target_try_route(target);
 	found = leaf != NULL && tg_leaf_find(leaf, answer->snapshot);
 	if (found)
-		stamp = tg_row_stamp(leaf->table, leaf->found);
+		stamp = tg_slot_stamp(leaf->table, leaf->found);
 	else
 	{
 		stamp = tg_tombstone_find(target->table, key->key, answer->snapshot);

@@ -26,6 +26,7 @@
 #include "transport/merge_answer.h"
 #include "transport/peer.h"
 #include "transport/pull.h"
+#include "transport/state.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -49,13 +50,25 @@ tg_pull_start(TgPull *pull, TgNodeId peer, TgLink *link, MemoryContext context)
 	pull->link = link;
 	pull->context = context;
 	tg_peer_cursor_load(peer, &pull->at);
-	pull->flushed = pull->saved = pull->at.cursor;
+	pull->flushed = tg_cursor_after(0);
+	pull->pending = pull->at.cursor;
+	pull->pending_lsn = GetXLogInsertRecPtr();
 	pull->saved_at = GetCurrentTimestamp();
 	pull->give_back = !(tg_peer_get(peer, &known) && known.gave_back);
 
 	tg_link_prepare(link, "wait", "CALL topgun_internal.wait_for_changes($1, $2)");
 	tg_link_prepare(link, "pull", "SELECT topgun_internal.pull($1)");
 	MemoryContextSwitchTo(old);
+}
+
+static void
+take_flushed(TgPull *pull)
+{
+	if (pull->pending_lsn != 0 && pull->pending_lsn <= GetFlushRecPtr(NULL))
+	{
+		pull->flushed = pull->pending;
+		pull->pending_lsn = 0;
+	}
 }
 
 /*
@@ -78,8 +91,7 @@ tg_pull_send(TgPull *pull, int wait_ms)
 	TgLinkParam wait_params[] = {{position, 0, false}, {wait, 0, false}};
 	TgLinkParam pull_params[] = {{NULL, 0, true}};
 
-	if (pull->saved_lsn <= GetFlushRecPtr(NULL))
-		pull->flushed = pull->saved;
+	take_flushed(pull);
 	request.flushed = pull->flushed;
 	request.vector = tg_peer_cursor_vector();
 	(void) tg_vector_raise(request.vector, pull->node, tg_mark_for_journal(pull->node));
@@ -101,8 +113,9 @@ tg_pull_send(TgPull *pull, int wait_ms)
  * asynchronously if the caller has set that.
  */
 static void
-merge_answer(TgPull *pull, const TgAnswer *answer, const TgPeerCursor *to, Size bytes)
+merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, Size bytes)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	TgMerge		merge;
 
 	StartTransactionCommand();
@@ -110,27 +123,34 @@ merge_answer(TgPull *pull, const TgAnswer *answer, const TgPeerCursor *to, Size 
 	tg_merge_begin(&merge, pull->peer, to->vector);
 	tg_answer_merge(answer, &merge);
 	tg_merge_end(&merge);
+	if (!tg_tables_in_step())
+		to->vector = pull->at.vector;	/* claim nothing that was left */
 	tg_journal_set_source(pull->peer, to->vector);
 	TG_FAILPOINT("pull-before-cursor");
 	tg_peer_cursor_save(to);
 	TG_FAILPOINT("pull-before-commit");
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
 	TG_FAILPOINT("pull-after-commit");
 
 	tg_peer_add_counts(pull->peer, &merge.counts, bytes);
-	pull->saved = to->cursor;
 	pull->saved_at = GetCurrentTimestamp();
-	pull->saved_lsn = XactLastCommitEnd;
+	if (pull->pending_lsn == 0)
+	{
+		pull->pending = to->cursor;
+		pull->pending_lsn = XactLastCommitEnd;
+	}
 }
 
 static void
 move_to(TgPull *pull, const TgPeerCursor *to)
 {
 	MemoryContext old = MemoryContextSwitchTo(pull->context);
+	TgVector   *vector = tg_vector_copy(to->vector);
 
 	tg_vector_free(pull->at.vector);
 	pull->at.cursor = to->cursor;
-	pull->at.vector = tg_vector_copy(to->vector);
+	pull->at.vector = vector;
 	MemoryContextSwitchTo(old);
 }
 
@@ -182,6 +202,7 @@ tg_pull_receive(TgPull *pull, int wait_ms)
 	move_to(pull, &to);
 	tg_peer_set_merged(pull->peer, to.cursor, answer.head.last_position,
 					   pull->give_back && answer.head.complete);
+	pull->behind = !answer.head.complete;
 	if (answer.head.complete)
 		pull->give_back = false;
 	return has_metadata(&answer);

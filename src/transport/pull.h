@@ -21,9 +21,10 @@ typedef struct TgPull
 	TgLink	   *link;
 	TgPeerCursor at;			/* merged and visible here */
 	TgCursor	flushed;		/* of that, known to be durable */
-	TgCursor	saved;			/* as topgun.peer_cursor has it */
-	XLogRecPtr	saved_lsn;		/* durable once flushed up to here */
+	TgCursor	pending;		/* will be, once pending_lsn is flushed */
+	XLogRecPtr	pending_lsn;	/* 0: nothing is pending */
 	bool		give_back;		/* until one complete answer */
+	bool		behind;			/* the last answer was not complete */
 	TimestampTz saved_at;
 	MemoryContext context;		/* of the vector; lives as long as the link */
 } TgPull;

@@ -68,7 +68,7 @@ tg_section_add_row(TgSections *sections, TgTable *table, TupleTableSlot *slot)
 
 	initStringInfo(&row);
 	tg_row_write(table, slot, &row);
-	tg_section_add(sections, TG_CHANGE_ROW, tg_row_stamp(table, slot),
+	tg_section_add(sections, TG_CHANGE_ROW, tg_slot_stamp(table, slot),
 				   tg_bytes_of_buf(&row));
 	pfree(row.data);
 }

@@ -183,3 +183,42 @@ tg_table_states(void)
 	table_close(rel, AccessShareLock);
 	return states;
 }
+
+static int
+count_listed(void)
+{
+	Relation	rel = table_open(tg_catalog_oid(TG_CAT_REPLICATED_TABLE), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	int			n = 0;
+
+	while (systable_getnext(scan) != NULL)
+		n++;
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return n;
+}
+
+/*
+ * Is every table that the cluster replicates in step here?  If not, this node
+ * must not claim to have merged what it may have left.
+ */
+bool
+tg_tables_in_step(void)
+{
+	int			nsynced = 0;
+	ListCell   *lc;
+
+	foreach(lc, tg_table_states())
+	{
+		TgTableState *state = lfirst(lc);
+
+		if (state->table < TG_FIRST_USER_TABLE)
+			continue;
+		if (state->status != TG_TABLE_SYNCED)
+			return false;
+		nsynced++;
+	}
+	return nsynced == count_listed();
+}

@@ -36,5 +36,6 @@ extern bool tg_table_state_get(TgTableId table, TgTableState *state);
 extern void tg_table_state_put(const TgTableState *state);
 extern void tg_table_state_remove(TgTableId table);
 extern List *tg_table_states(void);
+extern bool tg_tables_in_step(void);
 
 #endif							/* TG_TRANSPORT_STATE_H */

@@ -113,7 +113,7 @@ is( $cluster->sql(1, 'SELECT id, v FROM history WHERE id IN (900077, 1000001, 10
 # Equal time and counter from three writers: the greater writer stands.
 foreach my $order ('2,3,4', '2,4,3', '3,2,4', '3,4,2', '4,2,3', '4,3,2')
 {
-	my $key = $order =~ tr/,//dr;
+	my $key = '9' . $order =~ tr/,//dr;
 	foreach my $writer (split(/,/, $order))
 	{
 		$cluster->sql(1, "SELECT topgun_internal.merge_row(ROW($key, 'by $writer',

@@ -1,4 +1,4 @@
-# A client that writes without pause, survives the end of its server, and
+# A client that writes all the time, survives the end of its server, and
 # remembers what was acknowledged.
 #
 # It inserts keys of its own into a table (id text PRIMARY KEY, v int), changes
@@ -78,6 +78,7 @@ sub write_until
 		{
 			print $log join(' ', $what, $key, $value), "\n";
 			push @mine, $key if $what eq 'insert';
+			sleep(0.001);
 			next;
 		}
 		print $log "doubt $key\n";
