@@ -32,6 +32,7 @@ PG_FUNCTION_INFO_V1(topgun_pull);
 PG_FUNCTION_INFO_V1(topgun_copy);
 PG_FUNCTION_INFO_V1(topgun_facts);
 PG_FUNCTION_INFO_V1(topgun_admit);
+PG_FUNCTION_INFO_V1(topgun_database_identity);
 PG_FUNCTION_INFO_V1(topgun_cursors);
 PG_FUNCTION_INFO_V1(topgun_fingerprint);
 
@@ -165,13 +166,24 @@ topgun_facts(PG_FUNCTION_ARGS)
 }
 
 /*
- * topgun_internal.admit(name, dsn): the id of a new member.
+ * topgun_internal.admit(name, dsn, identity): the id of a new member.
  */
 Datum
 topgun_admit(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT32(tg_admit(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-							 text_to_cstring(PG_GETARG_TEXT_PP(1))));
+							 text_to_cstring(PG_GETARG_TEXT_PP(1)),
+							 text_to_cstring(PG_GETARG_TEXT_PP(2))));
+}
+
+/*
+ * topgun_internal.database_identity(): for a member that wants to know where a
+ * connection string leads.
+ */
+Datum
+topgun_database_identity(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(tg_database_identity()));
 }
 
 /*

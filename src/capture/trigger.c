@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "capture/restamp.h"
 #include "capture/trigger.h"
+#include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "fmgr.h"
 #include "journal/append.h"
@@ -273,6 +274,10 @@ topgun_capture(PG_FUNCTION_ARGS)
 											TRIGGER_EVENT_ROW);
 	Relation	rel = trigdata->tg_relation;
 	TgTable    *table = tg_trigger_table(fcinfo->flinfo, rel);
+
+	/* a dump is being restored: the rows come with the stamps they had */
+	if (unlikely(tg_node_id() == 0) && TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+		return PointerGetDatum(NULL);
 
 	if (unlikely(scratch.context == NULL))
 		set_up_scratch();

@@ -31,6 +31,7 @@ typedef struct IdentityShared
 } IdentityShared;
 
 static IdentityShared *shared = NULL;
+
 /* What this transaction has made of the database. */
 static struct
 {

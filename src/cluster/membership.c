@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "base/error.h"
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
@@ -108,11 +109,38 @@ tg_create_cluster(const char *name, const char *dsn)
 }
 
 /*
+ * Errors out unless the connection string leads to the database that says it
+ * is "identity", so that we and all others can pull from it.
+ */
+static void
+require_leads_to(const char *dsn, const char *name, const char *identity)
+{
+	TgLink	   *link = tg_link_open(dsn, name);
+	char	   *answer = tg_link_ask(link, "SELECT topgun_internal.database_identity()", 0, NULL);
+
+	tg_link_close(link);
+	if (answer == NULL || strcmp(answer, identity) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the connection string of node \"%s\" leads to another database", name),
+				 errhint("It must lead from every member to the database that joins.")));
+}
+
+/*
+ * What tells this database from all others.
+ */
+char *
+tg_database_identity(void)
+{
+	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
+}
+
+/*
  * A node asks to be a member: give it an id.  One that asks again, after a
  * join that failed halfway, gets the same.
  */
 TgNodeId
-tg_admit(const char *name, const char *dsn)
+tg_admit(const char *name, const char *dsn, const char *identity)
 {
 	TgSqlSession session;
 	TgNodeId	node;
@@ -121,6 +149,7 @@ tg_admit(const char *name, const char *dsn)
 	(void) tg_node_id_required();
 	require_sound_name(name);
 	tg_link_check_dsn(dsn);
+	require_leads_to(dsn, name, identity);
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
 	(void) tg_sql_run("LOCK TABLE topgun.node IN SHARE ROW EXCLUSIVE MODE");
@@ -153,9 +182,9 @@ tg_admit(const char *name, const char *dsn)
 static TgNodeId
 ask_for_admission(TgLink *link, const char *name, const char *dsn)
 {
-	TgLinkParam params[] = {{name, 0, false}, {dsn, 0, false}};
+	TgLinkParam params[] = {{name, 0, false}, {dsn, 0, false}, {tg_database_identity(), 0, false}};
 
-	return atoi(tg_link_ask(link, "SELECT topgun_internal.admit($1, $2)::text", 2, params));
+	return atoi(tg_link_ask(link, "SELECT topgun_internal.admit($1, $2, $3)::text", 3, params));
 }
 
 static void

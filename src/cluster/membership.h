@@ -14,6 +14,7 @@
 extern TgNodeId tg_create_cluster(const char *name, const char *dsn);
 extern TgNodeId tg_join(const char *name, const char *dsn, const char *via);
 extern StringInfo tg_cursors_for_joiner(void);
-extern TgNodeId tg_admit(const char *name, const char *dsn);
+extern TgNodeId tg_admit(const char *name, const char *dsn, const char *identity);
+extern char *tg_database_identity(void);
 
 #endif							/* TG_CLUSTER_MEMBERSHIP_H */

@@ -13,12 +13,14 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "base/catalog.h"
 #include "base/error.h"
 #include "base/function.h"
 #include "base/hash.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "row/stamp.h"
 #include "row/table.h"
@@ -30,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #define TABLE_ID_OF_NODE				1
 #define TABLE_ID_OF_REPLICATED_TABLE	2
@@ -191,12 +194,30 @@ build_columns(TgTable *table, Relation rel)
 static const char *
 column_name(Relation rel, AttrNumber attno)
 {
-	return quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname));
+	return NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
+}
+
+/*
+ * Schema and name of a type, whatever the settings of this session are.
+ */
+static char *
+type_name(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	name = psprintf("%s.%s", get_namespace_name(form->typnamespace), NameStr(form->typname));
+	ReleaseSysCache(tuple);
+	return name;
 }
 
 /*
  * Say what two nodes must agree on: names and types, not the order in which
- * this node happens to have them.
+ * this node happens to have them, nor how its settings quote them.
  */
 static void
 build_description(TgTable *table, Relation rel)
@@ -212,7 +233,7 @@ build_description(TgTable *table, Relation rel)
 	for (int i = 0; i < table->ncolumns; i++)
 		appendStringInfo(&buf, "%s %s %s", i > 0 ? "," : "",
 						 column_name(rel, table->columns[i].attno),
-						 format_type_be_qualified(table->columns[i].value.type));
+						 type_name(table->columns[i].value.type));
 	table->description = buf.data;
 	table->fingerprint = tg_hash64(buf.data, buf.len);
 }

@@ -59,11 +59,12 @@ BEGIN
 				batch topgun.stamp NOT NULL,
 				parts int NOT NULL,
 				mark topgun.stamp NOT NULL,
-				merged_from int NOT NULL,
-				advance bytea NOT NULL,
-				entries bytea NOT NULL
+				merged_from int NOT NULL
 			) WITH (autovacuum_enabled = off);
+			-- in one command, so that it gets no TOAST table
 			ALTER TABLE topgun.journal_%1$s
+				ADD advance bytea NOT NULL,
+				ADD entries bytea NOT NULL,
 				ALTER advance SET STORAGE PLAIN,
 				ALTER entries SET STORAGE PLAIN;
 			CREATE INDEX journal_%1$s_position ON topgun.journal_%1$s (position);
@@ -73,10 +74,11 @@ BEGIN
 			CREATE TABLE topgun.journal_%1$s_part
 			(
 				batch topgun.stamp NOT NULL,
-				part int NOT NULL,
-				entries bytea NOT NULL
+				part int NOT NULL
 			) WITH (autovacuum_enabled = off);
-			ALTER TABLE topgun.journal_%1$s_part ALTER entries SET STORAGE PLAIN;
+			ALTER TABLE topgun.journal_%1$s_part
+				ADD entries bytea NOT NULL,
+				ALTER entries SET STORAGE PLAIN;
 			CREATE INDEX journal_%1$s_part_batch ON topgun.journal_%1$s_part (batch, part);
 			COMMENT ON TABLE topgun.journal_%1$s_part IS 'journal segment: entries of large transactions';
 			REVOKE ALL ON topgun.journal_%1$s_part FROM PUBLIC;

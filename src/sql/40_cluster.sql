@@ -48,10 +48,16 @@ CREATE FUNCTION topgun_internal.facts() RETURNS text
 	AS 'MODULE_PATHNAME', 'topgun_facts';
 COMMENT ON FUNCTION topgun_internal.facts() IS 'what a node compares before it joins';
 
-CREATE FUNCTION topgun_internal.admit(node_name text, dsn text) RETURNS int
+CREATE FUNCTION topgun_internal.admit(node_name text, dsn text, identity text) RETURNS int
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_admit';
-COMMENT ON FUNCTION topgun_internal.admit(text, text) IS 'take a new member into the cluster; returns its node id';
+COMMENT ON FUNCTION topgun_internal.admit(text, text, text) IS
+	'take the database that dsn leads to into the cluster; returns its node id';
+
+CREATE FUNCTION topgun_internal.database_identity() RETURNS text
+	LANGUAGE C STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'topgun_database_identity';
+COMMENT ON FUNCTION topgun_internal.database_identity() IS 'what tells this database from all others';
 
 CREATE FUNCTION topgun_internal.cursors() RETURNS bytea
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER

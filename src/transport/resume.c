@@ -33,6 +33,7 @@ tg_fingerprint_text(TgTableId table)
 		return NULL;
 	if (tg_table_id(rel) == table)
 		text = psprintf(UINT64_FORMAT, tg_table_get(rel)->fingerprint);
+
 	relation_close(rel, AccessShareLock);
 	return text;
 }
