@@ -29,12 +29,15 @@
 #include "utils/wait_event.h"
 
 #define POLL_MS			5
+#define RETRY_MS		100		/* after a failure to reach a member */
+#define GRACE_MS		100		/* for an answer, when the time is over */
 
 /* One member, while we wait for it. */
 typedef struct Awaited
 {
 	TgMember   *member;
 	TgLink	   *link;			/* NULL: not connected */
+	MemoryContext context;		/* of the link */
 	TgPosition	their_last;		/* what we must have of theirs; 0: not asked */
 } Awaited;
 
@@ -68,15 +71,16 @@ merged_of(TgNodeId node)
 static void
 count_tables(int *total, int *out)
 {
+	List	   *tables = tg_tables_listed();
 	ListCell   *lc;
 
-	*total = list_length(tg_tables_listed());
+	*total = list_length(tables);
 	*out = *total;
 	foreach(lc, tg_table_states())
 	{
 		TgTableState *state = lfirst(lc);
 
-		if (state->status == TG_TABLE_SYNCED && state->table >= TG_FIRST_USER_TABLE)
+		if (state->status == TG_TABLE_SYNCED && tg_table_is_listed(tables, state->table))
 			(*out)--;
 	}
 }
@@ -97,14 +101,24 @@ tg_sync_state_text(TgNodeId asker)
 }
 
 static void
-ask_member(Awaited *awaited, TgNodeId self, SyncState *state)
+open_link(Awaited *awaited, TimestampTz deadline)
+{
+	MemoryContext old = MemoryContextSwitchTo(awaited->context);
+
+	awaited->link = tg_link_open_until(awaited->member->dsn, awaited->member->name,
+									   TimestampTzPlusMilliseconds(deadline, GRACE_MS));
+	MemoryContextSwitchTo(old);
+}
+
+static void
+ask_member(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
 {
 	char		asker[16];
 	TgLinkParam param = {asker, 0, false};
 	char	   *text;
 
 	if (awaited->link == NULL)
-		awaited->link = tg_link_open(awaited->member->dsn, awaited->member->name);
+		open_link(awaited, deadline);
 	snprintf(asker, sizeof(asker), "%d", self);
 	text = tg_link_ask(awaited->link, "SELECT topgun_internal.sync_state($1)", 1, &param);
 
@@ -117,29 +131,39 @@ ask_member(Awaited *awaited, TgNodeId self, SyncState *state)
 }
 
 /*
+ * Does the error mean that the member is not there, or not now?  A cancelled
+ * query is not among them: that is what our own user wants.
+ */
+static bool
+is_absence(int sqlstate)
+{
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_CONNECTION_EXCEPTION ||
+		(ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION &&
+		 sqlstate != ERRCODE_QUERY_CANCELED) ||
+		sqlstate == ERRCODE_TG_NOT_A_NODE;
+}
+
+/*
  * Ask a member; a failure to reach it means "not yet".  Nothing is open but
  * the link, which is dropped.
  */
 static bool
-try_ask(Awaited *awaited, TgNodeId self, SyncState *state)
+try_ask(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
 {
 	MemoryContext old = CurrentMemoryContext;
 	volatile bool answered = true;
 
 	PG_TRY();
 	{
-		ask_member(awaited, self, state);
+		ask_member(awaited, self, deadline, state);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(old);
-		if (ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_CONNECTION_EXCEPTION &&
-			ERRCODE_TO_CATEGORY(geterrcode()) != ERRCODE_OPERATOR_INTERVENTION &&
-			geterrcode() != ERRCODE_TG_NOT_A_NODE)
-			PG_RE_THROW();
-		if (QueryCancelPending || ProcDiePending)
+		if (!is_absence(geterrcode()))
 			PG_RE_THROW();
 		FlushErrorState();
+		MemoryContextReset(awaited->context);
 		awaited->link = NULL;
 		answered = false;
 	}
@@ -148,11 +172,12 @@ try_ask(Awaited *awaited, TgNodeId self, SyncState *state)
 }
 
 static bool
-is_in_step(Awaited *awaited, TgNodeId self, TgPosition our_last, int our_tables)
+is_in_step(Awaited *awaited, TgNodeId self, TgPosition our_last, int our_tables,
+		   TimestampTz deadline)
 {
 	SyncState	state;
 
-	if (!try_ask(awaited, self, &state))
+	if (!try_ask(awaited, self, deadline, &state))
 		return false;
 	if (awaited->their_last == 0)
 		awaited->their_last = state.last_position;
@@ -173,10 +198,24 @@ find_peers(TgNodeId self, int *npeers)
 	{
 		TgMember   *member = lfirst(lc);
 
-		if (member->is_active && member->node != self)
-			peers[(*npeers)++].member = member;
+		if (!member->is_active || member->node == self)
+			continue;
+		peers[*npeers].member = member;
+		peers[*npeers].context = AllocSetContextCreate(CurrentMemoryContext,
+													   "topgun awaited",
+													   ALLOCSET_SMALL_SIZES);
+		(*npeers)++;
 	}
 	return peers;
+}
+
+static void
+pause_before_next(long pause_ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 pause_ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -190,8 +229,16 @@ tg_wait_for_sync(long timeout_ms)
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 	TgNodeId	self = tg_node_id_required();
 	TgPosition	our_last = last_position();
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun sync",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext scratch = AllocSetContextCreate(context, "topgun sync turn",
+												  ALLOCSET_DEFAULT_SIZES);
 	int			npeers;
 	Awaited    *peers = find_peers(self, &npeers);
+	bool		is_done = false;
+
+	MemoryContextSwitchTo(scratch);
 
 	for (int waiting_for = 0;;)
 	{
@@ -200,15 +247,15 @@ tg_wait_for_sync(long timeout_ms)
 
 		count_tables(&tables, &out);
 		while (waiting_for < npeers && out == 0 &&
-			   is_in_step(&peers[waiting_for], self, our_last, tables))
+			   is_in_step(&peers[waiting_for], self, our_last, tables, deadline))
 			waiting_for++;
-		if (waiting_for == npeers && out == 0)
-			return true;
-		if (GetCurrentTimestamp() >= deadline)
-			return false;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 POLL_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		is_done = waiting_for == npeers && out == 0;
+		if (is_done || GetCurrentTimestamp() >= deadline)
+			break;
+		pause_before_next(out == 0 && peers[waiting_for].link == NULL ? RETRY_MS : POLL_MS);
+		MemoryContextReset(scratch);
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return is_done;
 }

@@ -4,14 +4,18 @@
  *	  Making the tables of this node what the cluster says they are.
  *
  * topgun.replicated_table travels like any table; here its rows become true.
- * A table that has appeared is attached and then copied from a peer that has
- * it; rows that were here before are announced to all.  A table that cannot
- * be attached is 'missing', with the reason, and tried again.
+ * A table that has appeared is attached and then copied from its peers; rows
+ * that were here before are announced to all.  A table that cannot be attached
+ * is 'missing', with the reason, and tried again.
+ *
+ * Two nodes may have added one table at a time.  Then it has two ids, and each
+ * node sees the other's: both give up the greater one.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/xact.h"
 #include "base/sql.h"
 #include "capture/announce.h"
@@ -23,17 +27,22 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "row/table.h"
-#include "transport/member.h"
+#include "transport/resume.h"
 #include "transport/state.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #define NODE_SHIFT			20	/* of a table id: who has added it */
-#define ATTACH_LOCK_TIMEOUT	"1s"	/* do not queue for long before writers */
+#define LOCK_TIMEOUT		"200ms" /* do not queue for long before others */
+#define FIRST_PAUSE_MS		1000	/* when a lock was not to be had, doubled */
+#define MAX_DOUBLINGS		5	/* that many times */
 
 /*
  * All tables that the cluster replicates, of TgListedTable, in the current
@@ -69,94 +78,136 @@ tg_tables_listed(void)
 }
 
 /*
- * Attach a table of the cluster that is here under its name, and have it
- * copied from a peer (0: there is none).  Errors out if it cannot be.  Locks
- * it with ACCESS EXCLUSIVE.
+ * Is there a table with this id among those of tg_tables_listed()?
  */
-void
-tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from)
+bool
+tg_table_is_listed(List *tables, TgTableId id)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		if (((TgListedTable *) lfirst(lc))->id == id)
+			return true;
+	}
+	return false;
+}
+
+static Oid
+relid_of(const TgListedTable *table)
 {
 	Oid			schema = get_namespace_oid(table->schema_name, true);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid(table->table_name, schema) : InvalidOid;
-	TgTableState state = {
-		.table = table->id,
-		.relid = relid,
-		.status = copy_from != 0 ? TG_TABLE_COPYING : TG_TABLE_SYNCED,
-		.copy_from = copy_from
-	};
 
-	if (!OidIsValid(relid))
+	return OidIsValid(schema) ? get_relname_relid(table->table_name, schema) : InvalidOid;
+}
+
+static void
+attach(const TgListedTable *table, TgTableState *state)
+{
+	state->table = table->id;
+	state->relid = relid_of(table);
+	if (!OidIsValid(state->relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table \"%s.%s\" does not exist on this node",
 						table->schema_name, table->table_name),
 				 errhint("Create it as it is on the other nodes.")));
-	tg_table_attach(relid, table->id, table->stamping_by_trigger);
-	tg_table_state_put(&state);
-	tg_table_announce(relid);
+	tg_table_attach(state->relid, table->id, table->stamping_by_trigger);
+	tg_table_state_put(state);
+	tg_table_announce(state->relid);
 }
 
 /*
- * Whom to copy a table from: the node that has added it, or else any other.
+ * Attach a table of the cluster that is here under its name; the caller copies
+ * it from that peer.  Errors out if it cannot be.  Locks it with ACCESS
+ * EXCLUSIVE.
  */
-static TgNodeId
-choose_source(TgTableId id)
+void
+tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from)
 {
-	TgNodeId	self = tg_node_id_required();
-	TgNodeId	source = 0;
-	ListCell   *lc;
+	TgTableState state = {.status = TG_TABLE_COPYING,.copy_from = copy_from};
 
-	foreach(lc, tg_members())
-	{
-		TgMember   *member = lfirst(lc);
+	attach(table, &state);
+}
 
-		if (!member->is_active || member->node == self)
-			continue;
-		if (member->node == id >> NODE_SHIFT)
-			return member->node;
-		source = member->node;
-	}
-	return source;
+static void
+attach_and_copy(const void *arg)
+{
+	TgTableState state = {0};
+
+	tg_copy_begin(&state);
+	attach(arg, &state);
 }
 
 /*
- * Attach a table, or note why not.  True if it is attached now.
+ * The id under which a relation is replicated here, 0 if it is not.
  */
-static bool
-try_attach(const TgListedTable *table, const char *last_reason)
+static TgTableId
+attached_id(Oid relid)
+{
+	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+	TgTableId	id;
+
+	if (rel == NULL)
+		return 0;
+	id = tg_table_id(rel);
+	relation_close(rel, AccessShareLock);
+	return id;
+}
+
+/*
+ * The cluster does not replicate the table any more: leave it as it was found.
+ */
+static void
+forget_table(const void *arg)
+{
+	const TgTableState *state = arg;
+	TgSqlSession session;
+
+	if (attached_id(state->relid) == state->table)
+		tg_table_detach(state->relid);
+	tg_table_state_remove(state->table);
+
+	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
+	(void) tg_sql_run("DELETE FROM topgun.tombstone WHERE table_id = %d", state->table);
+	(void) tg_sql_run("DELETE FROM topgun.truncation WHERE table_id = %d", state->table);
+	(void) tg_sql_run("DELETE FROM topgun.quarantine WHERE table_id = %d", state->table);
+	tg_sql_end(&session);
+}
+
+/*
+ * Do something to a table that locks it, without waiting for long: others
+ * queue behind.  NULL, or the error, then nothing has changed.
+ */
+static ErrorData *
+try_change(void (*change) (const void *), const void *arg)
 {
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	TgTableState state = {.table = table->id,.status = TG_TABLE_MISSING};
-	volatile bool attached = false;
+	ErrorData  *volatile error = NULL;
+	int			guc_nest = NewGUCNestLevel();
 
+	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(old);
 	PG_TRY();
 	{
-		(void) set_config_option("lock_timeout", ATTACH_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
-		tg_table_attach_listed(table, choose_source(table->id));
+		change(arg);
 		ReleaseCurrentSubTransaction();
-		attached = true;
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
 		MemoryContextSwitchTo(old);
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		state.reason = error->message;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 	CurrentResourceOwner = owner;
-
-	if (!attached && (last_reason == NULL || strcmp(last_reason, state.reason) != 0))
-		tg_table_state_put(&state);
-	return attached;
+	AtEOXact_GUC(true, guc_nest);
+	return error;
 }
 
 static TgTableState *
@@ -174,36 +225,111 @@ find_state(List *states, TgTableId id)
 	return NULL;
 }
 
-static bool
-is_listed(List *tables, TgTableId id)
+/*
+ * How long to leave a table alone that somebody had locked.  In the memory of
+ * the janitor.
+ */
+typedef struct Pause
 {
-	ListCell   *lc;
+	TgTableId	table;			/* hash key; must be first */
+	int			failures;		/* in a row */
+	TimestampTz until;
+} Pause;
 
-	foreach(lc, tables)
+static HTAB *pauses = NULL;
+
+static bool
+is_paused(TgTableId table)
+{
+	Pause	   *pause = pauses ? hash_search(pauses, &table, HASH_FIND, NULL) : NULL;
+
+	return pause != NULL && pause->until > GetCurrentTimestamp();
+}
+
+static void
+end_pause(TgTableId table)
+{
+	if (pauses != NULL)
+		(void) hash_search(pauses, &table, HASH_REMOVE, NULL);
+}
+
+static void
+lengthen_pause(TgTableId table)
+{
+	Pause	   *pause;
+	bool		found;
+
+	if (pauses == NULL)
 	{
-		if (((TgListedTable *) lfirst(lc))->id == id)
-			return true;
+		HASHCTL		ctl = {
+			.keysize = sizeof(TgTableId),
+			.entrysize = sizeof(Pause),
+			.hcxt = AllocSetContextCreate(TopMemoryContext, "topgun pauses", ALLOCSET_SMALL_SIZES)
+		};
+
+		pauses = hash_create("topgun pauses", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	pause = hash_search(pauses, &table, HASH_ENTER, &found);
+	if (!found)
+		pause->failures = 0;
+	pause->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+											   FIRST_PAUSE_MS << Min(pause->failures, MAX_DOUBLINGS));
+	pause->failures++;
+}
+
+/*
+ * Try to change a table, but not too often if somebody uses it all the time.
+ * True if it is done; else the state says why not.
+ */
+static bool
+change_now(void (*change) (const void *), const void *arg, TgTableState *state)
+{
+	ErrorData  *error;
+
+	if (is_paused(state->table))
+		return false;
+	error = try_change(change, arg);
+	if (error != NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		lengthen_pause(state->table);
+	else
+		end_pause(state->table);
+	if (error == NULL)
+		return true;
+
+	if (state->reason == NULL || strcmp(state->reason, error->message) != 0)
+	{
+		state->reason = error->message;
+		tg_table_state_put(state);
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("table %d cannot be made what the cluster says it is: %s",
+						state->table, error->message)));
 	}
 	return false;
 }
 
 /*
- * The cluster does not replicate the table any more: leave it as it was found.
+ * Is the table here already, under another id that the cluster knows as well?
+ * Then the smaller id stays; the other is given up everywhere.
  */
-static void
-forget_table(const TgTableState *state)
+static bool
+resolve_duplicate(const TgListedTable *table, List *tables)
 {
+	TgTableId	other = attached_id(relid_of(table));
 	TgSqlSession session;
 
-	if (OidIsValid(state->relid) && get_rel_name(state->relid) != NULL)
-		tg_table_detach(state->relid);
-	tg_table_state_remove(state->table);
-
+	if (other >> NODE_SHIFT == table->id >> NODE_SHIFT || !tg_table_is_listed(tables, other))
+		return false;
+	ereport(LOG,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("table \"%s.%s\" was added on two nodes",
+					table->schema_name, table->table_name),
+			 errdetail("Id %d stays, id %d is given up.",
+					   Min(table->id, other), Max(table->id, other))));
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	(void) tg_sql_run("DELETE FROM topgun.tombstone WHERE table_id = %d", state->table);
-	(void) tg_sql_run("DELETE FROM topgun.truncation WHERE table_id = %d", state->table);
-	(void) tg_sql_run("DELETE FROM topgun.quarantine WHERE table_id = %d", state->table);
+	(void) tg_sql_run("DELETE FROM topgun.replicated_table WHERE id = %d", Max(table->id, other));
 	tg_sql_end(&session);
+	return true;
 }
 
 /*
@@ -221,20 +347,24 @@ tg_tables_reconcile(void)
 	{
 		TgTableState *state = lfirst(lc);
 
-		if (state->table >= TG_FIRST_USER_TABLE && !is_listed(tables, state->table))
-		{
-			forget_table(state);
+		if (state->table >= TG_FIRST_USER_TABLE && !tg_table_is_listed(tables, state->table) &&
+			change_now(forget_table, state, state))
 			return true;
-		}
 	}
 	foreach(lc, tables)
 	{
 		TgListedTable *table = lfirst(lc);
 		TgTableState *state = find_state(states, table->id);
-		bool		is_here = state != NULL && state->status != TG_TABLE_MISSING &&
-		get_rel_name(state->relid) != NULL;
+		TgTableState missing = {.table = table->id,.status = TG_TABLE_MISSING};
 
-		if (!is_here && try_attach(table, state ? state->reason : NULL))
+		if (state != NULL && state->status != TG_TABLE_MISSING &&
+			get_rel_name(state->relid) != NULL)
+			continue;
+		if (resolve_duplicate(table, tables))
+			return true;
+		if (state != NULL && state->status == TG_TABLE_MISSING)
+			missing.reason = state->reason;
+		if (change_now(attach_and_copy, table, &missing))
 			return true;
 	}
 	return false;

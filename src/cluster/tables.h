@@ -21,6 +21,7 @@ typedef struct TgListedTable
 } TgListedTable;
 
 extern List *tg_tables_listed(void);
+extern bool tg_table_is_listed(List *tables, TgTableId id);
 extern void tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from);
 extern bool tg_tables_reconcile(void);
 

@@ -36,6 +36,7 @@ typedef struct DeletedFrom
 	Oid			relid;			/* the table or one of its partitions */
 	Relation	rel;			/* while tombstones are written; else NULL */
 	bool		is_gone;		/* dropped later in the same transaction */
+	TgStamp		truncated;		/* by this transaction, or TG_NO_STAMP */
 } DeletedFrom;
 
 static slist_head deleted_from = SLIST_STATIC_INIT(deleted_from);
@@ -165,8 +166,13 @@ sort_entries(Tuplesortstate *sort, TgBytes entries)
 		DeletedFrom *from = find_table(entry.table);
 		TgTable    *table = from ? open_table(from) : NULL;
 
-		if (table == NULL || entry.op == TG_OP_TRUNCATE)
+		if (table == NULL)
 			continue;
+		if (entry.op == TG_OP_TRUNCATE)
+		{
+			from->truncated = Max(from->truncated, entry.new_stamp);
+			continue;
+		}
 		resetStringInfo(&buf);
 		appendStringInfoSpaces(&buf, VARHDRSZ);
 		tg_write_u32(&buf, entry.table);
@@ -256,6 +262,10 @@ take_entry(KeyGroup *group, TgBytes sorted)
 		group->hash = hash;
 		group->from = find_table(id);
 	}
+
+	/* what a TRUNCATE did away with has no part in what came after it */
+	if (group->from->truncated != TG_NO_STAMP && entry.new_stamp <= group->from->truncated)
+		return;
 	tg_fate_add(&key_of_group(group, entry.key)->fate, &entry);
 }
 

@@ -6,8 +6,8 @@
  * First all together, in one subtransaction.  If that fails for a reason that
  * lies in a row, then
  *	1. each change in a subtransaction of its own; those that fail are kept;
- *	2. if unique values are in the way, those that are kept together: old
- *	   versions out, new ones in, so that rows can exchange them;
+ *	2. those that unique values are in the way of, together: old versions
+ *	   out, new ones in, so that rows can exchange them;
  *	3. what still fails goes into quarantine.
  *
  *-------------------------------------------------------------------------
@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/error.h"
 #include "base/failpoint.h"
 #include "executor/spi.h"
 #include "merge/batch.h"
@@ -26,7 +27,6 @@
 #include "row/stamp.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* Changes of one table, tried together. */
@@ -38,37 +38,39 @@ typedef struct Attempt
 	int			nchanges;
 } Attempt;
 
-/* A change that failed, and why. */
-typedef struct Failure
-{
-	const TgChange *change;
-	ErrorData  *error;
-} Failure;
-
 /*
  * Does the error lie in the row, so that other rows may go on without it?
+ * What comes from the surroundings passes, or stops every row.
  */
 static bool
 blames_row(const ErrorData *error)
 {
+	switch (error->sqlerrcode)
+	{
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_DATA_CORRUPTED:
+		case ERRCODE_INDEX_CORRUPTED:
+		case ERRCODE_TG_CLOCK_DRIFT:
+			return false;
+	}
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
-		case ERRCODE_DATA_EXCEPTION:
-		case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
-		case ERRCODE_WITH_CHECK_OPTION_VIOLATION:
-		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
-		case ERRCODE_PLPGSQL_ERROR:
-		case ERRCODE_FEATURE_NOT_SUPPORTED:
-		case ERRCODE_EXTERNAL_ROUTINE_EXCEPTION:
-			return true;
-		default:
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_INVALID_TRANSACTION_STATE:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION: /* query cancel as well */
+		case ERRCODE_SYSTEM_ERROR:
 			return false;
+		default:
+			return true;
 	}
 }
 
 static void
-merge_in_order(Attempt *attempt)
+merge_in_order(void *arg)
 {
+	Attempt    *attempt = arg;
 	TgTarget   *target = NULL;
 
 	for (int i = 0; i < attempt->nchanges; i++)
@@ -91,14 +93,16 @@ merge_in_order(Attempt *attempt)
 	}
 	if (target != NULL)
 		tg_merge_close_table(target);
+	TG_FAILPOINT("merge-before-release");
 }
 
 /*
  * Old versions out, new ones in.
  */
 static void
-merge_exchange(Attempt *attempt)
+merge_exchange(void *arg)
 {
+	Attempt    *attempt = arg;
 	TgTarget   *target = tg_merge_open_table(attempt->table, RowExclusiveLock);
 
 	if (target == NULL)
@@ -114,142 +118,215 @@ merge_exchange(Attempt *attempt)
  * that blames a row is returned, any other one goes on up.
  */
 static ErrorData *
-try_merge(Attempt *attempt, void (*merge_them) (Attempt *))
+try_merge(Attempt *attempt, void (*merge_them) (void *))
 {
-	MemoryContext old = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	TgMergeCounts counts = attempt->merge->counts;
-	ErrorData  *volatile error = NULL;
+	ErrorData  *error = tg_merge_try(merge_them, attempt);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(old);
-	PG_TRY();
-	{
-		merge_them(attempt);
-		TG_FAILPOINT("merge-before-release");
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(old);
-		error = CopyErrorData();
-		if (!blames_row(error))
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextReset(attempt->merge->scratch);
-		attempt->merge->counts = counts;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
+	if (error == NULL)
+		return NULL;
+	if (!blames_row(error))
+		ReThrowError(error);
+	MemoryContextReset(attempt->merge->scratch);
+	attempt->merge->counts = counts;
 	return error;
 }
 
-static ErrorData *
-try_one(TgMerge *merge, TgTableId table, const TgChange *change)
-{
-	Attempt		attempt = {merge, table, &change, 1};
-
-	return try_merge(&attempt, merge_in_order);
-}
-
 static bool
-try_exchange(TgMerge *merge, TgTableId table, const Failure *failures, int nfailures)
+takes_part_in_exchange(const TgChange *change, const ErrorData *error)
 {
-	Attempt		attempt = {merge, table, palloc(nfailures * sizeof(TgChange *)), 0};
-
-	for (int i = 0; i < nfailures; i++)
-		if (failures[i].error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
-			failures[i].change->kind == TG_CHANGE_ROW)
-			attempt.changes[attempt.nchanges++] = failures[i].change;
-	return attempt.nchanges == nfailures && nfailures > 1 &&
-		try_merge(&attempt, merge_exchange) == NULL;
+	return error != NULL && error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
+		change->kind == TG_CHANGE_ROW;
 }
 
+/*
+ * Merge those together that have failed because of unique values.  Even one of
+ * them may succeed now, if those that were in its way came after it.
+ */
 static void
+try_exchange(Attempt *all, ErrorData **errors)
+{
+	Attempt		together = {all->merge, all->table, palloc(all->nchanges * sizeof(TgChange *)), 0};
+
+	for (int i = 0; i < all->nchanges; i++)
+		if (takes_part_in_exchange(all->changes[i], errors[i]))
+			together.changes[together.nchanges++] = all->changes[i];
+	if (together.nchanges > 0 && try_merge(&together, merge_exchange) == NULL)
+	{
+		for (int i = 0; i < all->nchanges; i++)
+			if (takes_part_in_exchange(all->changes[i], errors[i]))
+				errors[i] = NULL;
+	}
+	pfree(together.changes);
+}
+
+/*
+ * Merge one by one, then let exchange.  Returns the error of each change, NULL
+ * for those that are merged.
+ */
+static ErrorData **
 merge_one_by_one(Attempt *all)
 {
-	Failure    *failures = palloc(all->nchanges * sizeof(Failure));
-	int			nfailures = 0;
+	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
 
 	for (int i = 0; i < all->nchanges; i++)
 	{
-		ErrorData  *error = try_one(all->merge, all->table, all->changes[i]);
+		Attempt		one = {all->merge, all->table, &all->changes[i], 1};
 
-		if (error != NULL)
-			failures[nfailures++] = (Failure)
-		{
-			all->changes[i], error
-		};
+		errors[i] = try_merge(&one, merge_in_order);
 	}
-
-	if (!try_exchange(all->merge, all->table, failures, nfailures))
-	{
-		for (int i = 0; i < nfailures; i++)
-			tg_quarantine_put(all->merge, all->table, failures[i].change, failures[i].error);
-	}
-	pfree(failures);
+	try_exchange(all, errors);
+	return errors;
 }
 
 /*
  * Merge changes of one table between tg_merge_begin() and tg_merge_end().
- * The clock must have observed their stamps.  A row that cannot be applied
- * goes into quarantine; errors that blame no row, as a deadlock, abort the
- * transaction, and merging all of it again is harmless.
+ * The clock must have observed their stamps, and the caller holds a lock on
+ * the table since it has found it to look as it does where they come from.  A
+ * row that cannot be applied goes into quarantine; errors that blame no row,
+ * as a deadlock, abort the transaction, and merging all of it again is
+ * harmless.
  */
 void
 tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges)
 {
-	Attempt		attempt = {merge, table, palloc(Max(nchanges, 1) * sizeof(TgChange *)), nchanges};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun batch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Attempt		all = {merge, table, palloc(Max(nchanges, 1) * sizeof(TgChange *)), nchanges};
 
 	for (int i = 0; i < nchanges; i++)
-		attempt.changes[i] = &changes[i];
-	if (try_merge(&attempt, merge_in_order) != NULL)
-		merge_one_by_one(&attempt);
-	pfree(attempt.changes);
+		all.changes[i] = &changes[i];
+	if (try_merge(&all, merge_in_order) != NULL)
+	{
+		ErrorData **errors = merge_one_by_one(&all);
+
+		for (int i = 0; i < nchanges; i++)
+			if (errors[i] != NULL)
+				tg_quarantine_put(merge, table, &changes[i], errors[i]);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
 }
 
 /*
- * Try to merge what is in quarantine.  Returns how many rows could be.
+ * Read what waits under the keys, and leave out what cannot be tried.
+ */
+static int
+load_waiting(TgTableId table, TgBytes *keys, int nkeys, TgChange *changes)
+{
+	ErrorData	stale = {
+		.sqlerrcode = ERRCODE_TG_SCHEMA_DIFFERS,
+		.message = "the table has other columns now than when this row came; it waits until the row is sent anew"
+	};
+	int			n = 0;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		TgChange   *change = &changes[n];
+
+		if (!tg_quarantine_find(table, keys[i], GetLatestSnapshot(), change))
+			continue;
+		if (change->payload.data == NULL)
+			tg_quarantine_note(table, keys[i], change->stamp, &stale);
+		else
+			keys[n++] = keys[i];
+	}
+	return n;
+}
+
+static int
+retry_in_table(TgMerge *merge, TgTableId table, TgBytes *keys, int nkeys)
+{
+	TgChange   *changes = palloc0(nkeys * sizeof(TgChange));
+	Attempt		all = {merge, table, palloc(nkeys * sizeof(TgChange *)), 0};
+	ErrorData **errors;
+	int			nmerged = 0;
+
+	all.nchanges = load_waiting(table, keys, nkeys, changes);
+	for (int i = 0; i < all.nchanges; i++)
+		all.changes[i] = &changes[i];
+
+	errors = merge_one_by_one(&all);
+	for (int i = 0; i < all.nchanges; i++)
+	{
+		if (errors[i] != NULL)
+		{
+			tg_quarantine_note(table, keys[i], changes[i].stamp, errors[i]);
+			continue;
+		}
+		tg_quarantine_forget(table, keys[i], changes[i].stamp);
+		nmerged++;
+	}
+	return nmerged;
+}
+
+/*
+ * The keys that are to be tried now, sorted by table: those that have waited
+ * long enough, the longer the more often they have failed.  Those that unique
+ * values are in the way of come together, so that they can exchange them.  Not
+ * more at once than fit into memory.
+ */
+static int
+read_due(TgTableId **tables, TgBytes **keys)
+{
+	const char *query =
+	"WITH waiting AS ("
+	" SELECT table_id, key, stamp, octet_length(payload) AS bytes, sqlstate = '23505' AS is_unique,"
+	" now() > last_try + least(interval '2 s' * 2 ^ least(tries, 10), interval '5 min') AS is_due"
+	" FROM topgun.quarantine), "
+	"grouped AS ("
+	" SELECT *, bool_or(is_due AND is_unique) OVER (PARTITION BY table_id) AS is_unique_due"
+	" FROM waiting), "
+	"summed AS ("
+	" SELECT *, sum(bytes) OVER (ORDER BY table_id, stamp NULLS FIRST, key) - bytes AS bytes_before"
+	" FROM grouped WHERE is_due OR (is_unique AND is_unique_due)) "
+	"SELECT table_id, key FROM summed WHERE bytes_before < 16 * 1024 * 1024 "
+	"ORDER BY table_id, stamp NULLS FIRST, key LIMIT 10000";
+	TupleDesc	desc;
+	int			nkeys;
+
+	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read topgun.quarantine");
+	desc = SPI_tuptable->tupdesc;
+	nkeys = (int) SPI_processed;
+	*tables = palloc(Max(nkeys, 1) * sizeof(TgTableId));
+	*keys = palloc(Max(nkeys, 1) * sizeof(TgBytes));
+	for (int i = 0; i < nkeys; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		bool		isnull;
+
+		(*tables)[i] = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+		(*keys)[i] = tg_bytes_of_varlena(DatumGetByteaPCopy(SPI_getbinval(row, desc, 2, &isnull)));
+	}
+	return nkeys;
+}
+
+/*
+ * Try to merge what is due in quarantine.  Returns how many rows could be.
  */
 int
 tg_merge_retry_quarantined(void)
 {
 	TgMerge		merge;
-	SPITupleTable *rows;
-	uint64		nrows;
+	TgTableId  *tables;
+	TgBytes    *keys;
+	int			nkeys;
 	int			nmerged = 0;
+
+	if (tg_quarantine_is_empty())
+		return 0;
 
 	tg_merge_begin(&merge, 0, NULL);
 	SPI_connect();
-	if (SPI_execute("SELECT table_id, stamp, deleted, payload FROM topgun.quarantine "
-					"ORDER BY stamp NULLS FIRST", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read topgun.quarantine");
-	rows = SPI_tuptable;
-	nrows = SPI_processed;
-
-	for (uint64 i = 0; i < nrows; i++)
+	nkeys = read_due(&tables, &keys);
+	for (int start = 0, end; start < nkeys; start = end)
 	{
-		HeapTuple	row = rows->vals[i];
-		bool		isnull;
-		TgTableId	table = DatumGetInt32(SPI_getbinval(row, rows->tupdesc, 1, &isnull));
-		Datum		stamp = SPI_getbinval(row, rows->tupdesc, 2, &isnull);
-		TgChange	change = {.stamp = isnull ? TG_NO_STAMP : DatumGetTgStamp(stamp)};
-		bytea	   *payload = DatumGetByteaP(SPI_getbinval(row, rows->tupdesc, 4, &isnull));
-		ErrorData  *error;
-
-		change.kind = DatumGetBool(SPI_getbinval(row, rows->tupdesc, 3, &isnull)) ?
-			TG_CHANGE_DELETE : TG_CHANGE_ROW;
-		change.payload = tg_bytes_of_varlena(payload);
-		if (!OidIsValid(tg_table_relid(table)))
-			continue;
-
-		error = try_one(&merge, table, &change);
-		if (error == NULL)
-			nmerged++;
-		else
-			tg_quarantine_put(&merge, table, &change, error);
+		for (end = start + 1; end < nkeys; end++)
+			if (tables[end] != tables[start])
+				break;
+		nmerged += retry_in_table(&merge, tables[start], &keys[start], end - start);
 	}
 	SPI_finish();
 	tg_merge_end(&merge);

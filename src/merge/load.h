@@ -12,5 +12,6 @@
 #include "row/target.h"
 
 extern void tg_change_load(TgTarget *target, const TgChange *change, StringInfo key);
+extern bool tg_change_key(TgTable *table, const TgChange *change, StringInfo key);
 
 #endif							/* TG_MERGE_LOAD_H */

@@ -47,7 +47,7 @@ typedef struct Settled
 {
 	TransactionId visible;		/* what was written before it, was visible */
 	TransactionId running;		/* what ran then, began before it */
-}			Settled;
+} Settled;
 
 static Settled
 settled_now(void)

@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 static void
@@ -68,6 +69,40 @@ tg_merge_end(TgMerge *merge)
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, merge->guc_nest);
 	MemoryContextDelete(merge->scratch);
+}
+
+/*
+ * Run something in a subtransaction, in a memory context of its own.  NULL if
+ * it succeeded; otherwise it is undone, and the error is in the caller's
+ * context, for the caller to decide.
+ */
+ErrorData *
+tg_merge_try(void (*run) (void *arg), void *arg)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(old, "topgun attempt", ALLOCSET_DEFAULT_SIZES);
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		run(arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	CurrentResourceOwner = owner;
+	MemoryContextDelete(context);
+	return error;
 }
 
 /*

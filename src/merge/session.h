@@ -11,6 +11,7 @@
 #include "clock/vector.h"
 #include "row/target.h"
 #include "storage/lockdefs.h"
+#include "utils/elog.h"
 
 /* What one merging transaction has done. */
 typedef struct TgMergeCounts
@@ -33,6 +34,7 @@ typedef struct TgMerge
 
 extern void tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector);
 extern void tg_merge_end(TgMerge *merge);
+extern ErrorData *tg_merge_try(void (*run) (void *arg), void *arg);
 extern TgTarget *tg_merge_open_table(TgTableId id, LOCKMODE lockmode);
 extern void tg_merge_close_table(TgTarget *target);
 

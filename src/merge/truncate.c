@@ -14,6 +14,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/sql.h"
 #include "catalog/heap.h"
 #include "catalog/pg_inherits.h"
 #include "executor/executor.h"
@@ -25,8 +26,9 @@
 #include "miscadmin.h"
 #include "row/truncation.h"
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -100,22 +102,41 @@ delete_if_older(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 }
 
 /*
- * Every row goes: let TRUNCATE do it, as the owner.  Its trigger journals the
- * truncation.  The table must not be open here.
+ * May the owner of the table truncate it?  He can be deprived of that.
+ */
+static bool
+owner_may_truncate(Relation rel)
+{
+	Datum		owner = ObjectIdGetDatum(rel->rd_rel->relowner);
+
+	return DatumGetBool(DirectFunctionCall3(has_schema_privilege_id_id, owner,
+											ObjectIdGetDatum(RelationGetNamespace(rel)),
+											CStringGetTextDatum("USAGE"))) &&
+		DatumGetBool(DirectFunctionCall3(has_table_privilege_id_id, owner,
+										 ObjectIdGetDatum(RelationGetRelid(rel)),
+										 CStringGetTextDatum("TRUNCATE")));
+}
+
+/*
+ * Every row goes: let TRUNCATE do it, as the owner, whose triggers it fires.
+ * Ours journals the truncation.  The table must not be open here.
  */
 static void
-truncate_all(Oid relid, TgStamp stamp)
+truncate_all(Oid relid, Oid owner, TgStamp stamp)
 {
-	char	   *query = psprintf("TRUNCATE %s",
-								 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-															get_rel_name(relid)));
+	char	   *query = psprintf("TRUNCATE %s", tg_sql_name(relid));
+	Oid			saved_user;
+	int			saved_sec_context;
 
+	GetUserIdAndSecContext(&saved_user, &saved_sec_context);
+	SetUserIdAndSecContext(owner, saved_sec_context | SECURITY_RESTRICTED_OPERATION);
 	tg_merge_expect(relid, stamp);
 	SPI_connect();
 	if (SPI_execute(query, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not truncate table \"%s\"", get_rel_name(relid));
 	SPI_finish();
 	tg_merge_expect_nothing();
+	SetUserIdAndSecContext(saved_user, saved_sec_context);
 }
 
 static void
@@ -141,6 +162,7 @@ tg_merge_truncation(TgMerge *merge, TgTableId id, TgStamp stamp)
 {
 	TgTarget   *target = tg_merge_open_table(id, ShareRowExclusiveLock);
 	Oid			relid;
+	Oid			owner;
 	bool		all_go;
 
 	if (target == NULL)
@@ -154,11 +176,13 @@ tg_merge_truncation(TgMerge *merge, TgTableId id, TgStamp stamp)
 
 	merge->counts.applied++;
 	relid = RelationGetRelid(target->rel);
+	owner = target->rel->rd_rel->relowner;
 	all_go = heap_truncate_find_FKs(list_make1_oid(relid)) == NIL &&
+		owner_may_truncate(target->rel) &&
 		visit_all_rows(target, stamp, is_older);
 	if (!all_go)
 		delete_older(target, stamp);
 	tg_merge_close_table(target);
 	if (all_go)
-		truncate_all(relid, stamp);
+		truncate_all(relid, owner, stamp);
 }

@@ -407,6 +407,36 @@ next_value(TgReader *reader, TgBytes *bytes)
 }
 
 /*
+ * Append the key of a row to buf, as its bytes are, whether the values can be
+ * read here or not.  False if it has not the columns of the table, or NULL in
+ * its key.
+ */
+bool
+tg_row_key(TgTable *table, TgBytes row, StringInfo buf)
+{
+	TgBytes    *values = palloc0(table->ncolumns * sizeof(TgBytes));
+	TgReader	reader;
+
+	tg_reader_init(&reader, row.data, row.len);
+	for (int i = 0; i < table->ncolumns; i++)
+		(void) next_value(&reader, &values[i]);
+	if (!tg_reader_ok(&reader) || !tg_reader_at_end(&reader))
+		return false;
+
+	for (int i = 0; i < table->key->ncolumns; i++)
+	{
+		int			k = 0;
+
+		while (k < table->ncolumns && table->columns[k].attno != table->key->columns[i].attno)
+			k++;
+		if (k == table->ncolumns || values[k].data == NULL)
+			return false;
+		tg_write_counted(buf, values[k].data, values[k].len);
+	}
+	return true;
+}
+
+/*
  * Fill a slot with a row; columns that do not travel are NULL.  The values are
  * allocated in the current memory context.  Errors out with ERRCODE_TG_PROTOCOL
  * if the bytes are not those of a row, with the type's error if one of the

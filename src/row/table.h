@@ -47,6 +47,7 @@ extern Oid	tg_table_relid(TgTableId id);
 extern void tg_require_stamp_type(Relation rel, Oid type);
 extern TgStamp tg_slot_stamp(TgTable *table, TupleTableSlot *slot);
 extern void tg_row_write(TgTable *table, TupleTableSlot *slot, StringInfo buf);
+extern bool tg_row_key(TgTable *table, TgBytes row, StringInfo buf);
 extern void tg_row_read(TgTable *table, TgBytes row, TupleTableSlot *slot);
 
 #endif							/* TG_ROW_TABLE_H */

@@ -154,6 +154,7 @@ CREATE TABLE topgun.quarantine
 	stamp topgun.stamp,
 	deleted boolean NOT NULL,
 	payload bytea NOT NULL,
+	fingerprint bigint NOT NULL,
 	row_data json,
 	error text NOT NULL,
 	sqlstate text NOT NULL,

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "base/failpoint.h"
+#include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "journal/entry.h"
@@ -53,6 +54,8 @@ typedef struct Answer
 	int			nkeys;
 	int			max_keys;		/* stop to read the journal after so many */
 	TgSections	sections;
+	int			nvisited;		/* keys whose current version is in there */
+	bool		too_big;		/* and there is no room for the others */
 } Answer;
 
 static void
@@ -79,8 +82,19 @@ add_key(Answer *answer, const TgEntry *entry)
 	};
 }
 
+/*
+ * Is there no need to send this back to where it was merged from?  What a
+ * trigger has written while it was merged is news there, and so is what has
+ * been announced.
+ */
+static bool
+asker_sent(Answer *answer, const TgEntry *entry)
+{
+	return entry->op != TG_OP_ANNOUNCE && tg_stamp_node(entry->new_stamp) != answer->node;
+}
+
 static void
-add_keys(Answer *answer, TgBytes entries)
+add_keys(Answer *answer, TgBytes entries, bool from_asker)
 {
 	TgReader	reader;
 	TgEntry		entry;
@@ -88,7 +102,8 @@ add_keys(Answer *answer, TgBytes entries)
 
 	tg_reader_init(&reader, entries.data, entries.len);
 	while ((status = tg_entry_read(&reader, &entry)) == TG_ENTRY_OK)
-		add_key(answer, &entry);
+		if (!from_asker || !asker_sent(answer, &entry))
+			add_key(answer, &entry);
 	if (status == TG_ENTRY_BROKEN)
 		elog(ERROR, "broken journal entry");
 }
@@ -125,8 +140,8 @@ read_journal(Answer *answer)
 	answer->head.complete = true;
 	while (tg_journal_next(reader, &piece))
 	{
-		if (piece.merged_from != request->asker || request->give_back)
-			add_keys(answer, piece.entries);
+		add_keys(answer, piece.entries,
+				 piece.merged_from == request->asker && !request->give_back);
 		take_advance(answer, &piece);
 		answer->head.cursor = piece.cursor;
 		if (answer->nkeys >= answer->max_keys)
@@ -173,6 +188,37 @@ asker_has(Answer *answer, TgStamp stamp)
 }
 
 /*
+ * The leaf that holds the current row of a key, or NULL if the key is deleted;
+ * the stamp of either, TG_NO_STAMP if there is neither.  For a while a row can
+ * stand beside a newer tombstone, see merge/unverified.c: then it is as good
+ * as deleted.
+ */
+static TgLeaf *
+find_current(Answer *answer, const ChangedKey *key, TgStamp *stamp)
+{
+	TgTarget   *target = answer->sections.target;
+	TgLeaf	   *leaf;
+	TgStamp		deleted;
+
+	tg_target_set_key(target, key->key);
+	leaf = tg_target_try_route(target);
+	if (leaf == NULL || !tg_leaf_find(leaf, answer->snapshot))
+	{
+		*stamp = tg_tombstone_find(target->table, key->key, answer->snapshot);
+		return NULL;
+	}
+
+	*stamp = tg_slot_stamp(leaf->table, leaf->found);
+	if (!tg_tombstone_may_exceed(*stamp))
+		return leaf;
+	deleted = tg_tombstone_find(target->table, key->key, answer->snapshot);
+	if (deleted == TG_NO_STAMP || deleted < *stamp)
+		return leaf;
+	*stamp = deleted;
+	return NULL;
+}
+
+/*
  * Add the current version of a key: the row, the tombstone or what waits in
  * quarantine, the newest of them.
  */
@@ -180,36 +226,36 @@ static void
 add_current(Answer *answer, const ChangedKey *key)
 {
 	TgSections *sections = &answer->sections;
-	TgTarget   *target = sections->target;
-	TgLeaf	   *leaf;
-	bool		found;
 	TgStamp		stamp;
+	TgLeaf	   *leaf = find_current(answer, key, &stamp);
 	TgChange	waiting;
 
-	tg_target_set_key(target, key->key);
-	leaf = tg_target_try_route(target);
-	found = leaf != NULL && tg_leaf_find(leaf, answer->snapshot);
-	if (found)
-		stamp = tg_slot_stamp(leaf->table, leaf->found);
-	else
+	if (tg_quarantine_find(key->table, key->key, answer->snapshot, &waiting) &&
+		waiting.stamp > stamp)
 	{
-		stamp = tg_tombstone_find(target->table, key->key, answer->snapshot);
-		if (stamp == TG_NO_STAMP)
-			stamp = key->stamp;
-	}
-
-	if (tg_quarantine_find(target->table->id, key->key, &waiting) && waiting.stamp > stamp)
-	{
-		if (!asker_has(answer, waiting.stamp))
+		if (waiting.payload.data != NULL && !asker_has(answer, waiting.stamp))
 			tg_section_add(sections, waiting.kind, waiting.stamp, waiting.payload);
 		return;
 	}
+	if (leaf == NULL && stamp == TG_NO_STAMP)
+		stamp = key->stamp;
 	if (asker_has(answer, stamp))
 		return;
-	if (found)
+	if (leaf != NULL)
 		tg_section_add_row(sections, leaf->table, leaf->found);
 	else if (stamp != TG_NO_STAMP)
 		tg_section_add(sections, TG_CHANGE_DELETE, stamp, key->key);
+}
+
+/*
+ * Is there no room for one more row?  What one piece of the journal names goes
+ * into one answer, whatever its size.
+ */
+static bool
+is_full(const Answer *answer)
+{
+	return answer->max_keys > 0 &&
+		tg_sections_bytes(&answer->sections) > answer->request->max_bytes;
 }
 
 static void
@@ -218,11 +264,14 @@ add_changes_of_table(Answer *answer, ChangedKey *keys, int nkeys)
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "topgun answer row",
 												  ALLOCSET_DEFAULT_SIZES);
 
-	for (int i = 0; i < nkeys; i++)
+	for (int i = 0; i < nkeys; i++, answer->nvisited++)
 	{
 		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
+		answer->too_big = is_full(answer);
+		if (answer->too_big)
+			break;
 		if (i > 0 && is_same_key(&keys[i], &keys[i - 1]))
 			continue;
 		old = MemoryContextSwitchTo(scratch);
@@ -242,7 +291,7 @@ add_changes(Answer *answer)
 	if (answer->nkeys == 0)
 		return;
 	qsort(answer->keys, answer->nkeys, sizeof(ChangedKey), compare_keys);
-	for (int start = 0, end; start < answer->nkeys; start = end)
+	for (int start = 0, end; start < answer->nkeys && !answer->too_big; start = end)
 	{
 		for (end = start + 1; end < answer->nkeys; end++)
 			if (answer->keys[end].table != answer->keys[start].table)
@@ -265,7 +314,6 @@ start_answer(Answer *answer, const TgPullRequest *request, int max_keys)
 	answer->request = request;
 	answer->node = tg_node_id_required();
 	answer->max_keys = max_keys;
-	tg_sections_init(&answer->sections);
 
 	mark = tg_mark_for_journal(answer->node);
 	after_mark = tg_clock_tick(answer->node);
@@ -283,50 +331,37 @@ start_answer(Answer *answer, const TgPullRequest *request, int max_keys)
 	/* the mark speaks of positions up to the clock that was read after it */
 	if (answer->head.complete && answer->horizon >= after_mark)
 		(void) tg_vector_raise(answer->head.vector, answer->node, mark);
-}
-
-static StringInfo
-finish_answer(Answer *answer)
-{
-	StringInfo	buf = makeStringInfo();
-
-	UnregisterSnapshot(answer->snapshot);
-	answer->head.ntables = answer->sections.ntables;
-	tg_wire_write_answer(buf, &answer->head);
-	appendBinaryStringInfo(buf, answer->sections.done.data, answer->sections.done.len);
-	return buf;
+	tg_sections_init(&answer->sections, &answer->head);
 }
 
 /*
- * Answer a pull.  Reads with a snapshot of its own.  Locks the journal's
- * segments and the tables with ACCESS SHARE; errors out with
- * ERRCODE_TG_JOURNAL_CUT if the asker is too far behind.
+ * Answer a pull, with a snapshot of its own.  The result lies in a child of
+ * the current memory context.  Locks the journal's segments and the tables
+ * with ACCESS SHARE, partitions with ROW EXCLUSIVE as routing does; errors out
+ * with ERRCODE_TG_JOURNAL_CUT if the asker is too far behind.
  */
 StringInfo
 tg_answer_pull(const TgPullRequest *request)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun answer",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = CurrentMemoryContext;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Answer	   *answer = NULL;
+	int			max_keys = MAX_KEYS;
 
-	for (int max_keys = MAX_KEYS;; max_keys /= 16)
+	for (;;)
 	{
-		Answer		answer;
+		answer = palloc(sizeof(Answer));
+		start_answer(answer, request, max_keys);
+		add_changes(answer);
+		UnregisterSnapshot(answer->snapshot);
+		if (!answer->too_big)
+			break;
 
-		MemoryContextSwitchTo(context);
-		start_answer(&answer, request, max_keys);
-		add_changes(&answer);
-		MemoryContextSwitchTo(old);
-
-		/* wide rows: better fewer of them, though at least one piece's */
-		if (tg_sections_bytes(&answer.sections) <= request->max_bytes || max_keys == 0)
-		{
-			StringInfo	result = finish_answer(&answer);
-
-			MemoryContextDelete(context);
-			return result;
-		}
-		UnregisterSnapshot(answer.snapshot);
+		/* wide rows: better half as many as have found room */
+		max_keys = Min(answer->nvisited, max_keys) / 2;
 		MemoryContextReset(context);
 	}
+	MemoryContextSwitchTo(old);
+	return tg_sections_finish(&answer->sections, &answer->head);
 }

@@ -10,26 +10,33 @@
  *
  *	R	rows in the order of the primary key, after the truncation if there
  *		was one
- *	T	tombstones in the order of their bytes
- *	Q	versions that wait in the peer's quarantine, in one chunk
+ *	T	tombstones in the order of their hashes, which is that of an index
+ *	Q	versions that wait in the peer's quarantine, in the order of their bytes
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "base/error.h"
+#include "base/sql.h"
+#include "catalog/pg_authid_d.h"
 #include "catalog/pg_type.h"
 #include "clock/identity.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
-#include "merge/load.h"
+#include "nodes/params.h"
 #include "row/stamp.h"
 #include "row/truncation.h"
+#include "tcop/dest.h"
 #include "transport/copy.h"
+#include "transport/key_order.h"
 #include "transport/merge_answer.h"
 #include "transport/section.h"
+#include "transport/state.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #define PHASE_ROWS			'R'
@@ -38,146 +45,219 @@
 
 #define CHUNK_BYTES			(4 * 1024 * 1024)
 #define CHUNK_TIMEOUT_MS	(10 * 60 * 1000)
-#define FETCH_ROWS			500
-#define FETCH_TOMBSTONES	20000
 
-static const char *
-column_name(Relation rel, TgKeyColumn *column)
+/* What is read for a chunk goes in here, row by row. */
+typedef struct Chunk
 {
-	return quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel), column->attno - 1)->attname));
+	DestReceiver receiver;		/* must be first */
+	TgSections	sections;
+	Size		max_bytes;		/* exceeded by less than one row */
+	MemoryContext scratch;		/* reset for each row */
+	TupleTableSlot *row;		/* of the table, if whole rows are read */
+	void		(*add) (struct Chunk *chunk, TupleTableSlot *result);
+} Chunk;
+
+static bool
+is_full(const Chunk *chunk)
+{
+	return tg_sections_bytes(&chunk->sections) >= chunk->max_bytes;
 }
 
 /*
- * Rows after a key, in key order; from the first one if there is none.
+ * Take a row of a query's result.  False ends the query.
  */
-static char *
-rows_query(TgTarget *target, bool has_after)
+static bool
+receive(TupleTableSlot *result, DestReceiver *self)
 {
-	Relation	rel = target->rel;
-	TgKeySpec  *key = target->table->key;
-	StringInfoData columns;
-	StringInfoData params;
-	StringInfoData query;
+	Chunk	   *chunk = (Chunk *) self;
+	MemoryContext old = MemoryContextSwitchTo(chunk->scratch);
 
-	initStringInfo(&columns);
-	initStringInfo(&params);
-	initStringInfo(&query);
-	for (int i = 0; i < key->ncolumns; i++)
-	{
-		appendStringInfo(&columns, "%st.%s", i > 0 ? ", " : "", column_name(rel, &key->columns[i]));
-		appendStringInfo(&params, "%s$%d", i > 0 ? ", " : "", i + 1);
-	}
-	appendStringInfo(&query, "SELECT t FROM %s AS t",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-												RelationGetRelationName(rel)));
-	if (has_after)
-		appendStringInfo(&query, " WHERE (%s) > (%s)", columns.data, params.data);
-	appendStringInfo(&query, " ORDER BY %s", columns.data);
-	return query.data;
+	chunk->add(chunk, result);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(chunk->scratch);
+	return !is_full(chunk);
 }
 
-static Portal
-open_rows(TgTarget *target, TgBytes after_key)
+/* The parameters of a query; none of them is NULL. */
+typedef struct QueryParams
 {
-	TgKeySpec  *key = target->table->key;
-	bool		has_after = after_key.len > 0;
+	int			n;
 	Oid			types[INDEX_MAX_KEYS];
 	Datum		values[INDEX_MAX_KEYS];
+} QueryParams;
 
-	for (int i = 0; i < key->ncolumns; i++)
-		types[i] = key->columns[i].value.type;
-	if (has_after)
-		tg_key_read(key, after_key, values);
-	return SPI_cursor_open_with_args(NULL, rows_query(target, has_after),
-									 has_after ? key->ncolumns : 0, types, values, NULL, true, 0);
+static void
+run_query(Chunk *chunk, const char *query, QueryParams *params)
+{
+	SPIPlanPtr	plan = SPI_prepare(query, params->n, params->types);
+	SPIExecuteOptions options = {
+		.params = makeParamList(params->n),
+		.read_only = true,
+		.dest = &chunk->receiver
+	};
+
+	for (int i = 0; i < params->n; i++)
+		options.params->params[i] = (ParamExternData)
+	{
+		.value = params->values[i],
+			.pflags = PARAM_FLAG_CONST,
+			.ptype = params->types[i]
+	};
+	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
+		elog(ERROR, "could not read the table to copy");
+	SPI_freeplan(plan);
 }
 
 static void
-add_composite(TgSections *sections, TupleTableSlot *slot, Datum composite)
+add_row(Chunk *chunk, TupleTableSlot *result)
 {
-	HeapTupleHeader header = DatumGetHeapTupleHeader(composite);
+	bool		isnull;
+	HeapTupleHeader header = DatumGetHeapTupleHeader(slot_getattr(result, 1, &isnull));
 	HeapTupleData tuple = {
 		.t_len = HeapTupleHeaderGetDatumLength(header),
 		.t_data = header
 	};
 
 	ItemPointerSetInvalid(&tuple.t_self);
-	ExecForceStoreHeapTuple(&tuple, slot, false);
-	tg_section_add_row(sections, sections->target->table, slot);
-	ExecClearTuple(slot);
+	ExecForceStoreHeapTuple(&tuple, chunk->row, false);
+	tg_section_add_row(&chunk->sections, chunk->sections.target->table, chunk->row);
+	ExecClearTuple(chunk->row);
 }
 
+/*
+ * Have queries read along an index: a sort would read all rows of the table
+ * for each chunk.  Until tg_sql_end().
+ */
 static void
-add_rows(TgSections *sections, TgBytes after_key, Size max_bytes)
+avoid_sorts(void)
 {
-	TgTarget   *target = sections->target;
-	Portal		portal = open_rows(target, after_key);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(target->rel), &TTSOpsHeapTuple);
-
-	if (after_key.len == 0 && tg_truncation_find(target->table->id) != TG_NO_STAMP)
-		tg_section_add(sections, TG_CHANGE_TRUNCATE, tg_truncation_find(target->table->id),
-					   tg_bytes(NULL, 0));
-	do
-	{
-		SPI_cursor_fetch(portal, true, FETCH_ROWS);
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-
-			add_composite(sections, slot,
-						  SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-		}
-		SPI_freetuptable(SPI_tuptable);
-	} while (SPI_processed == FETCH_ROWS && tg_sections_bytes(sections) < max_bytes);
-	SPI_cursor_close(portal);
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-static void
-add_queried(TgSections *sections, const char *query, TgBytes after_key)
-{
-	Oid			types[] = {INT4OID, BYTEAOID};
-	Datum		values[] = {
-		Int32GetDatum(sections->target->table->id),
-		PointerGetDatum(cstring_to_text_with_len(after_key.data, after_key.len))
+	static const char *const settings[][2] = {
+		{"enable_sort", "off"},
+		{"enable_incremental_sort", "off"},
+		{"max_parallel_workers_per_gather", "0"},
+		{"jit", "off"}
 	};
 
-	if (SPI_execute_with_args(query, 2, types, values, NULL, true, FETCH_TOMBSTONES) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the table to copy");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		bool		isnull;
-		Datum		stamp = SPI_getbinval(row, desc, 1, &isnull);
-		bytea	   *payload;
-		TgChangeKind kind;
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
 
-		if (isnull)
-			stamp = TgStampGetDatum(TG_NO_STAMP);
-		kind = DatumGetBool(SPI_getbinval(row, desc, 2, &isnull)) ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
-		payload = DatumGetByteaPP(SPI_getbinval(row, desc, 3, &isnull));
-		tg_section_add(sections, kind, DatumGetTgStamp(stamp),
-					   tg_bytes_of_varlena(payload));
+/*
+ * Rows after a key (a, b): first those with the same a and a greater b, then
+ * those with a greater a.
+ */
+static void
+add_rows(Chunk *chunk, TgBytes after_key)
+{
+	TgTarget   *target = chunk->sections.target;
+	TgKeySpec  *key = target->table->key;
+	QueryParams params = {.n = 0};
+
+	avoid_sorts();
+	chunk->add = add_row;
+	chunk->row = MakeSingleTupleTableSlot(RelationGetDescr(target->rel), &TTSOpsHeapTuple);
+	for (int i = 0; i < key->ncolumns; i++)
+		params.types[i] = key->columns[i].value.type;
+	if (after_key.len > 0)
+	{
+		tg_key_read(key, after_key, params.values);
+		params.n = key->ncolumns;
 	}
+	do
+		run_query(chunk, tg_key_order_query(target->rel, target->table, params.n), &params);
+	while (--params.n > 0 && !is_full(chunk));
+	ExecDropSingleTupleTableSlot(chunk->row);
 }
 
 static void
-add_chunk(TgSections *sections, const TgCopyRequest *request)
+add_truncation(Chunk *chunk)
+{
+	TgStamp		stamp = tg_truncation_find(chunk->sections.target->table->id);
+
+	if (stamp != TG_NO_STAMP)
+		tg_section_add(&chunk->sections, TG_CHANGE_TRUNCATE, stamp, tg_bytes(NULL, 0));
+}
+
+/*
+ * Add a change: its stamp, whether it is a deletion, its payload.  What is not
+ * a row of the table, since its columns have changed, is of no use anywhere.
+ */
+static void
+add_change(Chunk *chunk, TupleTableSlot *result)
+{
+	bool		isnull;
+	Datum		stamp = slot_getattr(result, 1, &isnull);
+	TgStamp		known = isnull ? TG_NO_STAMP : DatumGetTgStamp(stamp);
+	bool		deleted = DatumGetBool(slot_getattr(result, 2, &isnull));
+	bytea	   *bytes = DatumGetByteaPP(slot_getattr(result, 3, &isnull));
+	TgBytes		payload = tg_bytes_of_varlena(bytes);
+	StringInfoData key;
+
+	initStringInfo(&key);
+	if (deleted)
+		tg_section_add(&chunk->sections, TG_CHANGE_DELETE, known, payload);
+	else if (tg_row_key(chunk->sections.target->table, payload, &key))
+		tg_section_add(&chunk->sections, TG_CHANGE_ROW, known, payload);
+}
+
+static Datum
+bytea_of(TgBytes bytes)
+{
+	return PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
+}
+
+/*
+ * A key may have two tombstones, the newer one counts.  The limit tells the
+ * planner that a chunk is not all there is.
+ */
+static void
+add_tombstones(Chunk *chunk, TgBytes after_key)
+{
+	TgTable    *table = chunk->sections.target->table;
+	int32		hash = PG_INT32_MIN;
+	QueryParams params = {.n = 3,.types = {INT4OID, INT4OID, BYTEAOID}};
+
+	if (after_key.len > 0)
+		hash = (int32) tg_key_hash(table->key, after_key);
+	params.values[0] = Int32GetDatum(table->id);
+	params.values[1] = Int32GetDatum(hash);
+	params.values[2] = bytea_of(after_key);
+	chunk->add = add_change;
+	run_query(chunk, "SELECT topgun.max(stamp), true, key FROM topgun.tombstone "
+			  "WHERE table_id = $1 AND key_hash >= $2 AND (key_hash > $2 OR key > $3) "
+			  "GROUP BY key_hash, key ORDER BY key_hash, key LIMIT 50000", &params);
+}
+
+static void
+add_quarantine(Chunk *chunk, TgBytes after_key)
+{
+	TgTable    *table = chunk->sections.target->table;
+	QueryParams params = {.n = 2,.types = {INT4OID, BYTEAOID}};
+
+	params.values[0] = Int32GetDatum(table->id);
+	params.values[1] = bytea_of(after_key);
+	chunk->add = add_change;
+	run_query(chunk, "SELECT stamp, deleted, payload FROM topgun.quarantine "
+			  "WHERE table_id = $1 AND key > $2 ORDER BY key", &params);
+}
+
+static void
+add_phase(Chunk *chunk, const TgCopyRequest *request)
 {
 	char		phase = request->has_after ? request->after.data[0] : PHASE_ROWS;
 	TgBytes		key = {NULL, 0};
 
 	if (request->has_after)
 		key = tg_bytes(request->after.data + 1, request->after.len - 1);
+	else
+		add_truncation(chunk);
 	if (phase == PHASE_ROWS)
-		add_rows(sections, key, Min(request->max_bytes, CHUNK_BYTES));
+		add_rows(chunk, key);
 	else if (phase == PHASE_TOMBSTONES)
-		add_queried(sections, "SELECT stamp, true, key FROM topgun.tombstone "
-					"WHERE table_id = $1 AND key > $2 ORDER BY key", key);
+		add_tombstones(chunk, key);
 	else if (phase == PHASE_QUARANTINE)
-		add_queried(sections, "SELECT stamp, deleted, payload FROM topgun.quarantine "
-					"WHERE table_id = $1 AND $2 IS NOT NULL", key);
+		add_quarantine(chunk, key);
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_PROTOCOL),
@@ -185,13 +265,14 @@ add_chunk(TgSections *sections, const TgCopyRequest *request)
 }
 
 /*
- * Answer a request for a chunk.  Locks the table with ACCESS SHARE.
+ * Answer a request for a chunk, in the current memory context.  Locks the
+ * table with ACCESS SHARE.
  */
 StringInfo
 tg_answer_copy(const TgCopyRequest *request)
 {
-	TgSections	sections;
-	StringInfo	buf = makeStringInfo();
+	Chunk	   *chunk = palloc0(sizeof(Chunk));
+	TgSqlSession session;
 	TgAnswerHead head = {
 		.sender = tg_node_id_required(),
 		.epoch = request->epoch,
@@ -199,45 +280,105 @@ tg_answer_copy(const TgCopyRequest *request)
 		.vector = tg_vector_create()
 	};
 
-	tg_sections_init(&sections);
-	SPI_connect();
-	if (!tg_section_begin(&sections, request->table))
+	chunk->receiver = *None_Receiver;
+	chunk->receiver.receiveSlot = receive;
+	chunk->max_bytes = Min(request->max_bytes, CHUNK_BYTES);
+	chunk->scratch = AllocSetContextCreate(CurrentMemoryContext, "topgun copied row",
+										   ALLOCSET_DEFAULT_SIZES);
+	tg_sections_init(&chunk->sections, &head);
+
+	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
+	if (!tg_section_begin(&chunk->sections, request->table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table %d is not replicated on node %d", request->table, head.sender)));
-	add_chunk(&sections, request);
-	tg_section_end(&sections);
-	head.ntables = sections.ntables;
-	tg_wire_write_answer(buf, &head);
-	appendBinaryStringInfo(buf, sections.done.data, sections.done.len);
-	SPI_finish();
-	return buf;
+	add_phase(chunk, request);
+	tg_section_end(&chunk->sections);
+	tg_sql_end(&session);
+	return tg_sections_finish(&chunk->sections, &head);
 }
 
 /*
- * Where the next chunk begins: behind the last key of this one, or with the
- * next phase.  False if there is none.
+ * Is this what a request for a chunk is answered with?
+ */
+static void
+require_chunk(const TgAnswer *answer, TgTableId table)
+{
+	const TgSection *section = &answer->sections[0];
+
+	if (answer->head.ntables == 0)
+		return;
+	if (answer->head.ntables == 1 && section->head.table == table && section->head.nchanges > 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_TG_PROTOCOL),
+			 errmsg("broken chunk of table %d from node %d", table, answer->head.sender)));
+}
+
+/*
+ * Can a chunk be merged as things stand?  Not if the table has been paused
+ * because it looks different there, or is gone.
  */
 static bool
-next_start(TgTableId table, const TgAnswer *answer, char phase, StringInfo after)
+can_go_on(TgTableId table)
 {
-	const TgSection *section = answer->head.ntables > 0 ? &answer->sections[0] : NULL;
-	const TgChange *last = section ? &section->changes[section->head.nchanges - 1] : NULL;
-	TgTarget   *target;
+	TgTableState state;
 
-	if (last == NULL || last->kind == TG_CHANGE_TRUNCATE || phase == PHASE_QUARANTINE)
+	return tg_table_state_get(table, &state) &&
+		(state.status == TG_TABLE_COPYING || state.status == TG_TABLE_SYNCED);
+}
+
+/*
+ * Append the key of the last change of a section.  Its values may be such as
+ * cannot be read here, so they stay bytes.
+ */
+static bool
+append_last_key(const TgSection *section, StringInfo after)
+{
+	const TgChange *last = &section->changes[section->head.nchanges - 1];
+	Relation	rel;
+	bool		sound;
+
+	if (last->kind == TG_CHANGE_DELETE)
 	{
-		if (phase == PHASE_QUARANTINE)
-			return false;
-		appendStringInfoChar(after, phase == PHASE_ROWS ? PHASE_TOMBSTONES : PHASE_QUARANTINE);
+		appendBinaryStringInfo(after, last->payload.data, last->payload.len);
 		return true;
 	}
-	appendStringInfoChar(after, phase);
-	target = tg_merge_open_table(table, RowExclusiveLock);
-	if (target == NULL)
+	rel = try_relation_open(tg_table_relid(section->head.table), AccessShareLock);
+	if (rel == NULL)
 		return false;
-	tg_change_load(target, last, after);
-	tg_merge_close_table(target);
+	sound = tg_table_get(rel)->fingerprint == section->head.fingerprint &&
+		tg_row_key(tg_table_get(rel), last->payload, after);
+	relation_close(rel, NoLock);
+	return sound;
+}
+
+static bool
+is_same(TgBytes a, TgBytes b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+/*
+ * Where the chunk after the one at "at" begins: behind its last key, or with
+ * the next phase.  False if there is none.
+ */
+static bool
+next_start(const TgAnswer *answer, TgBytes at, StringInfo next)
+{
+	char		phase = at.len > 0 ? at.data[0] : PHASE_ROWS;
+	const TgSection *section = &answer->sections[0];
+
+	if (answer->head.ntables > 0 &&
+		section->changes[section->head.nchanges - 1].kind != TG_CHANGE_TRUNCATE)
+	{
+		appendStringInfoChar(next, phase);
+		/* what waits may have been given other bytes for its key: no loops */
+		return append_last_key(section, next) && !is_same(tg_bytes_of_buf(next), at);
+	}
+	if (phase == PHASE_QUARANTINE)
+		return false;
+	appendStringInfoChar(next, phase == PHASE_ROWS ? PHASE_TOMBSTONES : PHASE_QUARANTINE);
 	return true;
 }
 
@@ -266,23 +407,24 @@ ask_for_chunk(TgLink *link, TgTableId table, TgBytes after)
 /*
  * Copy the next chunk of a table, in the caller's transaction.  "after" is
  * where it begins, empty for the first; it is set to where the next begins, in
- * the current memory context.  False if this was the last one.
+ * the current memory context.  False if this was the last one, or if the table
+ * has been paused.
  */
 bool
 tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgBytes *after)
 {
-	char		phase = after->len > 0 ? after->data[0] : PHASE_ROWS;
 	TgAnswer	answer;
 	TgMerge		merge;
 	StringInfoData next;
 	bool		more;
 
 	tg_answer_read(ask_for_chunk(link, table, *after), &answer);
+	require_chunk(&answer, table);
 	initStringInfo(&next);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, peer, NULL);
 	tg_answer_merge(&answer, &merge);
-	more = next_start(table, &answer, phase, &next);
+	more = can_go_on(table) && next_start(&answer, *after, &next);
 	tg_merge_end(&merge);
 
 	*after = tg_bytes_of_buf(&next);

@@ -34,6 +34,7 @@ struct TgLink
 	char	   *peer;			/* for messages */
 	PGresult   *result;			/* holds what tg_link_receive() has returned */
 	bool		has_fd;			/* reserved with fd.c */
+	TimestampTz deadline;		/* of the link; 0: none */
 	MemoryContextCallback on_reset;
 };
 
@@ -80,9 +81,12 @@ fail(TgLink *link, const char *what)
 static int
 wait_socket(TgLink *link, int events, TimestampTz deadline)
 {
-	long		rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+	long		rest_ms;
 	int			got;
 
+	if (link->deadline != 0)
+		deadline = Min(deadline, link->deadline);
+	rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 	if (rest_ms <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONNECTION_FAILURE),
@@ -96,15 +100,21 @@ wait_socket(TgLink *link, int events, TimestampTz deadline)
 	return got & events;
 }
 
+/*
+ * libpq wants to be asked for the first time when the socket is writable;
+ * else it takes a refusal for one by a server, and tries no other address.
+ */
 static void
 connect_until(TgLink *link, TimestampTz deadline)
 {
+	int			events = WL_SOCKET_WRITEABLE;
+
+	if (PQstatus(link->conn) == CONNECTION_BAD)
+		fail(link, "could not connect to peer");
 	for (;;)
 	{
-		int			events;
-
-		if (PQstatus(link->conn) == CONNECTION_BAD)
-			fail(link, "could not connect to peer");
+		while (wait_socket(link, events, deadline) == 0)
+			;
 		switch (PQconnectPoll(link->conn))
 		{
 			case PGRES_POLLING_OK:
@@ -119,13 +129,45 @@ connect_until(TgLink *link, TimestampTz deadline)
 				fail(link, "could not connect to peer");
 				return;
 		}
-		while (wait_socket(link, events, deadline) == 0)
-			;
 	}
 }
 
+static void
+refuse_dsn(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid connection string"),
+			 errdetail_internal("%s", detail)));
+}
+
 /*
- * Errors out unless this is a connection string.
+ * Options that libpq marks with a star are passwords.
+ */
+static void
+check_options(const PQconninfoOption *options)
+{
+	bool		is_empty = true;
+
+	for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
+	{
+		if (option->val == NULL)
+			continue;
+		is_empty = false;
+		if (option->dispchar[0] == '*')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("connection string contains a password"),
+					 errdetail("Every node stores the connection strings of all."),
+					 errhint("Use a service file, a passfile or a certificate.")));
+	}
+	if (is_empty)
+		refuse_dsn("It is empty.");
+}
+
+/*
+ * Errors out unless this is a connection string that says something, and no
+ * secret.
  */
 void
 tg_link_check_dsn(const char *dsn)
@@ -138,12 +180,17 @@ tg_link_check_dsn(const char *dsn)
 		char	   *detail = error ? pchomp(error) : pstrdup("out of memory");
 
 		PQfreemem(error);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid connection string"),
-				 errdetail_internal("%s", detail)));
+		refuse_dsn(detail);
 	}
-	PQconninfoFree(options);
+	PG_TRY();
+	{
+		check_options(options);
+	}
+	PG_FINALLY();
+	{
+		PQconninfoFree(options);
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -153,18 +200,29 @@ tg_link_check_dsn(const char *dsn)
 TgLink *
 tg_link_open(const char *dsn, const char *peer)
 {
+	return tg_link_open_until(dsn, peer, 0);
+}
+
+/*
+ * The same for a link on which nobody waits longer than until a point in time,
+ * neither now nor for an answer; 0: there is none.
+ */
+TgLink *
+tg_link_open_until(const char *dsn, const char *peer, TimestampTz until)
+{
 	const char *const keywords[] = {
 		"dbname", "application_name", "client_encoding", "keepalives", "keepalives_idle",
-		"keepalives_interval", "keepalives_count", NULL
+		"keepalives_interval", "keepalives_count", "tcp_user_timeout", NULL
 	};
 	const char *const values[] = {
 		dsn, "topgun", GetDatabaseEncodingName(), "1", "5",
-		"2", "3", NULL
+		"2", "3", "11000", NULL
 	};
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgLink	   *link = palloc0(sizeof(TgLink));
 
 	link->peer = pstrdup(peer);
+	link->deadline = until;
 	link->on_reset.func = release;
 	link->on_reset.arg = link;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &link->on_reset);
@@ -313,6 +371,38 @@ raise_remote(TgLink *link)
 }
 
 /*
+ * After an answer: the end of the result, then that of the request.  The
+ * transaction ends with the latter, and may fail there.
+ */
+static void
+receive_end(TgLink *link, TimestampTz deadline)
+{
+	int			ends = 0;
+
+	for (;;)
+	{
+		PGresult   *end = next_result(link, deadline);
+		ExecStatusType status = PQresultStatus(end);
+
+		if (end == NULL)
+		{
+			if (PQstatus(link->conn) == CONNECTION_BAD || ++ends > 1)
+				fail(link, "lost the connection to peer");
+			continue;
+		}
+		if (status == PGRES_FATAL_ERROR)
+		{
+			PQclear(link->result);
+			link->result = end;
+			raise_remote(link);
+		}
+		PQclear(end);
+		if (status == PGRES_PIPELINE_SYNC)
+			return;
+	}
+}
+
+/*
  * The answer to the oldest request that has none yet: the first column of its
  * first row, data = NULL if there is none.  Valid until the next call.  Errors
  * of the peer are raised with their SQLSTATE.
@@ -322,7 +412,6 @@ tg_link_receive(TgLink *link, int timeout_ms)
 {
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 	TgBytes		answer = {NULL, 0};
-	PGresult   *end;
 
 	if (link->result != NULL)
 		PQclear(link->result);
@@ -342,15 +431,7 @@ tg_link_receive(TgLink *link, int timeout_ms)
 			raise_remote(link);
 	}
 
-	/* the end of this result, then the sync */
-	while ((end = next_result(link, deadline)) == NULL ||
-		   PQresultStatus(end) != PGRES_PIPELINE_SYNC)
-	{
-		if (end == NULL && PQstatus(link->conn) == CONNECTION_BAD)
-			fail(link, "lost the connection to peer");
-		PQclear(end);
-	}
-	PQclear(end);
+	receive_end(link, deadline);
 	return answer;
 }
 

@@ -9,6 +9,7 @@
 #define TG_TRANSPORT_LINK_H
 
 #include "base/bytes.h"
+#include "datatype/timestamp.h"
 
 #define TG_LINK_MAX_PARAMS		6
 
@@ -24,6 +25,7 @@ typedef struct TgLinkParam
 
 extern void tg_link_check_dsn(const char *dsn);
 extern TgLink *tg_link_open(const char *dsn, const char *peer);
+extern TgLink *tg_link_open_until(const char *dsn, const char *peer, TimestampTz until);
 extern void tg_link_close(TgLink *link);
 extern void tg_link_prepare(TgLink *link, const char *name, const char *sql);
 extern void tg_link_execute(TgLink *link, const char *name, int nparams, const TgLinkParam *params);

@@ -12,7 +12,8 @@
 #include "transport/state.h"
 
 extern char *tg_fingerprint_text(TgTableId table);
-extern void tg_resume_paused(TgLink *link);
+extern void tg_copy_begin(TgTableState *state);
+extern void tg_resume_paused(TgLink *link, TgNodeId peer);
 extern bool tg_copy_pending(TgLink *link, TgNodeId peer);
 
 #endif							/* TG_TRANSPORT_RESUME_H */

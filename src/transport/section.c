@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * src/transport/section.c
- *	  Building the sections of an answer: changes of one table after another.
+ *	  Building an answer: its head, then changes of one table after another.
+ *
+ * Rows may be wide, so there is one buffer: a head is written twice, the
+ * second time with the number of things that have come after it.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,14 +15,37 @@
 #include "utils/rel.h"
 
 /*
- * No sections yet.
+ * A head of the same length replaces the one at this place.
+ */
+static void
+rewrite(StringInfo buf, int at, StringInfo head)
+{
+	Assert(at + head->len <= buf->len);
+	memcpy(buf->data + at, head->data, head->len);
+	pfree(head->data);
+}
+
+/*
+ * Begin an answer without sections, in the current memory context.
  */
 void
-tg_sections_init(TgSections *sections)
+tg_sections_init(TgSections *sections, const TgAnswerHead *head)
 {
 	memset(sections, 0, sizeof(*sections));
-	initStringInfo(&sections->done);
-	initStringInfo(&sections->changes);
+	initStringInfo(&sections->buf);
+	tg_wire_write_answer(&sections->buf, head);
+}
+
+static void
+write_section_head(StringInfo buf, const TgSections *sections)
+{
+	TgSectionHead head = {
+		.table = sections->target->table->id,
+		.fingerprint = sections->target->table->fingerprint,
+		.nchanges = sections->nchanges
+	};
+
+	tg_wire_write_section(buf, &head);
 }
 
 /*
@@ -42,7 +68,8 @@ tg_section_begin(TgSections *sections, TgTableId table)
 	}
 	sections->target = tg_target_open(rel);
 	sections->nchanges = 0;
-	resetStringInfo(&sections->changes);
+	sections->start = sections->buf.len;
+	write_section_head(&sections->buf, sections);
 	return true;
 }
 
@@ -54,7 +81,7 @@ tg_section_add(TgSections *sections, TgChangeKind kind, TgStamp stamp, TgBytes p
 {
 	TgChange	change = {kind, stamp, payload};
 
-	tg_wire_write_change(&sections->changes, &change);
+	tg_wire_write_change(&sections->buf, &change);
 	sections->nchanges++;
 }
 
@@ -74,6 +101,27 @@ tg_section_add_row(TgSections *sections, TgTable *table, TupleTableSlot *slot)
 }
 
 /*
+ * Leave no trace of a section without changes.
+ */
+static void
+drop_section(TgSections *sections)
+{
+	sections->buf.len = sections->start;
+	sections->buf.data[sections->start] = '\0';
+}
+
+static void
+complete_section(TgSections *sections)
+{
+	StringInfoData head;
+
+	initStringInfo(&head);
+	write_section_head(&head, sections);
+	rewrite(&sections->buf, sections->start, &head);
+	sections->ntables++;
+}
+
+/*
  * Finish the open section and close its table.  Its lock stays.
  */
 void
@@ -83,17 +131,9 @@ tg_section_end(TgSections *sections)
 	Relation	rel = target->rel;
 
 	if (sections->nchanges > 0)
-	{
-		TgSectionHead head = {
-			.table = target->table->id,
-			.fingerprint = target->table->fingerprint,
-			.nchanges = sections->nchanges
-		};
-
-		tg_wire_write_section(&sections->done, &head);
-		appendBinaryStringInfo(&sections->done, sections->changes.data, sections->changes.len);
-		sections->ntables++;
-	}
+		complete_section(sections);
+	else
+		drop_section(sections);
 	sections->target = NULL;
 	tg_target_close(target);
 	relation_close(rel, NoLock);
@@ -105,5 +145,23 @@ tg_section_end(TgSections *sections)
 Size
 tg_sections_bytes(const TgSections *sections)
 {
-	return (Size) sections->done.len + (sections->target != NULL ? sections->changes.len : 0);
+	return sections->buf.len;
+}
+
+/*
+ * The whole answer, in the context that it was begun in.  The head is the one
+ * that it was begun with; only ntables is filled in here.
+ */
+StringInfo
+tg_sections_finish(TgSections *sections, const TgAnswerHead *head)
+{
+	TgAnswerHead complete = *head;
+	StringInfoData bytes;
+
+	Assert(sections->target == NULL);
+	complete.ntables = sections->ntables;
+	initStringInfo(&bytes);
+	tg_wire_write_answer(&bytes, &complete);
+	rewrite(&sections->buf, 0, &bytes);
+	return &sections->buf;
 }

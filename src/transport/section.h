@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/transport/section.h
- *	  Building the sections of an answer: changes of one table after another.
+ *	  Building an answer: its head, then changes of one table after another.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,22 +10,22 @@
 
 #include "row/target.h"
 #include "transport/wire.h"
-#include "utils/snapshot.h"
 
 typedef struct TgSections
 {
-	StringInfoData done;		/* finished sections */
-	uint32		ntables;
-	StringInfoData changes;		/* of the section being written */
-	uint32		nchanges;
-	TgTarget   *target;			/* its table, or NULL between sections */
+	StringInfoData buf;			/* the answer: its head, section after section */
+	uint32		ntables;		/* finished sections */
+	TgTarget   *target;			/* the open section's table, or NULL */
+	uint32		nchanges;		/* of the open section */
+	int			start;			/* where the open section begins in buf */
 } TgSections;
 
-extern void tg_sections_init(TgSections *sections);
+extern void tg_sections_init(TgSections *sections, const TgAnswerHead *head);
 extern bool tg_section_begin(TgSections *sections, TgTableId table);
 extern void tg_section_add(TgSections *sections, TgChangeKind kind, TgStamp stamp, TgBytes payload);
 extern void tg_section_add_row(TgSections *sections, TgTable *table, TupleTableSlot *slot);
 extern void tg_section_end(TgSections *sections);
 extern Size tg_sections_bytes(const TgSections *sections);
+extern StringInfo tg_sections_finish(TgSections *sections, const TgAnswerHead *head);
 
 #endif							/* TG_TRANSPORT_SECTION_H */

@@ -5,17 +5,24 @@
  *
  * A database cannot be dropped, renamed or copied while somebody is connected
  * to it.  Our workers are asked to leave first; if the statement fails all the
- * same, the launcher sends them back in.
+ * same, the launcher sends them back in.  Who may not do it, cannot disturb
+ * them: what the server will check is checked before.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/syscache.h"
 #include "worker/dropdb.h"
 #include "worker/roster.h"
 
@@ -46,17 +53,68 @@ database_needed_alone(Node *statement)
 	return NULL;
 }
 
+static bool
+may_create_databases(void)
+{
+	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	bool		may;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	may = superuser() || ((Form_pg_authid) GETSTRUCT(tuple))->rolcreatedb;
+	ReleaseSysCache(tuple);
+	return may;
+}
+
+/*
+ * May the user do this with that database?
+ */
+static bool
+is_allowed(Node *statement, Oid database)
+{
+	HeapTuple	tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+	Form_pg_database form;
+	bool		is_enough;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_database) GETSTRUCT(tuple);
+	is_enough = has_privs_of_role(GetUserId(), form->datdba) ||
+		(IsA(statement, CreatedbStmt) && form->datistemplate);
+	ReleaseSysCache(tuple);
+
+	return is_enough && (IsA(statement, DropdbStmt) || may_create_databases());
+}
+
+/*
+ * The database that the workers have to leave for the statement, InvalidOid if
+ * there is none, or if the statement will fail anyway.
+ */
+static Oid
+database_to_clear(Node *statement, ProcessUtilityContext context)
+{
+	const char *name = database_needed_alone(statement);
+	Oid			database = name != NULL ? get_database_oid(name, true) : InvalidOid;
+	bool		is_alone = context == PROCESS_UTILITY_TOPLEVEL && !IsTransactionBlock();
+
+	if (!OidIsValid(database) || database == MyDatabaseId)
+		return InvalidOid;
+	if (!is_alone && !IsA(statement, RenameStmt))
+		return InvalidOid;
+	return is_allowed(statement, database) ? database : InvalidOid;
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	const char *name = database_needed_alone(pstmt->utilityStmt);
-	Oid			database = name != NULL ? get_database_oid(name, true) : InvalidOid;
+	Oid			database = database_to_clear(pstmt->utilityStmt, context);
+	bool		is_drop = IsA(pstmt->utilityStmt, DropdbStmt);
 	volatile bool is_gone = false;
 	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
 
-	if (!OidIsValid(database) || database == MyDatabaseId)
+	if (!OidIsValid(database))
 	{
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 		return;
@@ -66,7 +124,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	PG_TRY();
 	{
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
-		is_gone = IsA(pstmt->utilityStmt, DropdbStmt);
+		is_gone = is_drop;
 	}
 	PG_FINALLY();
 	{

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/catalog.h"
 #include "clock/identity.h"
 #include "cluster/tables.h"
@@ -18,12 +17,25 @@
 #include "merge/quarantine.h"
 #include "merge/review.h"
 #include "row/tombstone.h"
-#include "storage/ipc.h"
 #include "transport/member.h"
 #include "transport/peer.h"
-#include "utils/snapmgr.h"
+#include "utils/guc.h"
 #include "worker/janitor.h"
 #include "worker/loop.h"
+
+#define LOCK_TIMEOUT	"1s"	/* whoever holds a lock for long, holds up one
+								 * task, not all */
+
+/*
+ * Leave a database that is not a node, or not any more, with all workers.
+ */
+static bool
+require_node(void)
+{
+	if (!tg_catalog_exists() || tg_node_id() == 0)
+		tg_roster_unwant_all();
+	return false;
+}
 
 /*
  * Have a puller for each active peer, and none for others.
@@ -125,31 +137,13 @@ rotate_journal(void)
 }
 
 /*
- * Leave a database that is not a node, and do not come back.
- */
-static void
-require_node(void)
-{
-	bool		is_node;
-
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	is_node = tg_catalog_exists() && tg_node_id() != 0;
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	if (is_node)
-		return;
-	tg_roster_unwant(TG_WORKER_JANITOR, 0);
-	proc_exit(0);
-}
-
-/*
  * Main function of the janitor.
  */
 void
 topgun_janitor_main(Datum arg)
 {
 	static TgTask tasks[] = {
+		{.name = "require node",.interval_ms = 1000,.run = require_node},
 		{.name = "learn state",.interval_ms = 60 * 1000,.run = learn_state},
 		{.name = "keep pullers",.interval_ms = 1000,.run = keep_pullers},
 		{.name = "reconcile tables",.interval_ms = 1000,.run = tg_tables_reconcile},
@@ -161,6 +155,6 @@ topgun_janitor_main(Datum arg)
 	TgWorker	worker;
 
 	tg_worker_start(arg, "topgun janitor", &worker);
-	require_node();
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION);
 	tg_worker_loop(tasks, lengthof(tasks));
 }

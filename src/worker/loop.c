@@ -3,9 +3,9 @@
  * src/worker/loop.c
  *	  What every topgun worker does: start, run tasks, leave.
  *
- * A task that throws ends the worker; the launcher starts it again.  Nothing
- * is retried in place, so no task has to be able to run in a half-failed
- * process.  No other file sleeps, but for the link that waits for a peer.
+ * A task that throws is reported, its transaction aborted, and the next task
+ * runs; the one that failed has to wait longer each time.  No other file
+ * sleeps, but for the link that waits for a peer.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +26,9 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "worker/loop.h"
+
+#define MAX_PAUSE_MS		(5 * 60 * 1000) /* of a task that keeps failing */
+#define MAX_BUSY_PAUSE_MS	(10 * 1000) /* if others were only in its way */
 
 /*
  * First steps of a worker: signals, its place in the roster, the database.
@@ -64,11 +67,82 @@ run_task(TgTask *task, MemoryContext scratch)
 
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+
+	return more;
+}
+
+static void
+name_task(void *arg)
+{
+	errcontext("task \"%s\"", ((TgTask *) arg)->name);
+}
+
+/*
+ * How long a task waits that has failed: twice as long each time.
+ */
+static int
+pause_after(const TgTask *task, int sqlstate)
+{
+	bool		was_busy = sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ||
+	ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
+	int64		pause_ms = (int64) task->interval_ms << Min(task->failures, 20);
+
+	return Min(pause_ms, was_busy ? MAX_BUSY_PAUSE_MS : MAX_PAUSE_MS);
+}
+
+/*
+ * Report the current error and leave the transaction it came from; its
+ * SQLSTATE.  As in the main loop of PostgreSQL's autovacuum launcher.
+ */
+static int
+recover(void)
+{
+	int			sqlstate = geterrcode();
+
+	HOLD_INTERRUPTS();
+	QueryCancelPending = false;
+	EmitErrorReport();
+	AbortOutOfAnyTransaction();
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+	return sqlstate;
+}
+
+/*
+ * Run one task, and see that the others can go on if it fails; how long it
+ * has to wait then, in milliseconds.
+ */
+static int
+try_task(TgTask *task, MemoryContext scratch)
+{
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = name_task,
+		.arg = task
+	};
+	volatile int wait_ms = 0;
+
+	error_context_stack = &callback;
+	PG_TRY();
+	{
+		if (!run_task(task, scratch))
+			wait_ms = task->interval_ms;
+		task->failures = 0;
+	}
+	PG_CATCH();
+	{
+		int			sqlstate = recover();
+
+		task->failures++;
+		wait_ms = pause_after(task, sqlstate);
+	}
+	PG_END_TRY();
+	error_context_stack = callback.previous;
+
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	MemoryContextReset(scratch);
-
-	return more;
+	return wait_ms;
 }
 
 /*
@@ -79,17 +153,13 @@ run_due_tasks(TgTask *tasks, int ntasks, MemoryContext scratch)
 {
 	TimestampTz earliest = DT_NOEND;
 
-	for (int i = 0; i < ntasks; i++)
+	for (int i = 0; i < ntasks && tg_roster_is_wanted(); i++)
 	{
 		TgTask	   *task = &tasks[i];
 		TimestampTz now = GetCurrentTimestamp();
 
 		if (task->due <= now)
-		{
-			int			wait_ms = run_task(task, scratch) ? 0 : task->interval_ms;
-
-			task->due = TimestampTzPlusMilliseconds(now, wait_ms);
-		}
+			task->due = TimestampTzPlusMilliseconds(now, try_task(task, scratch));
 		earliest = Min(earliest, task->due);
 	}
 
@@ -125,9 +195,17 @@ tg_worker_pause(long timeout_ms)
 	return (events & WL_LATCH_SET) != 0;
 }
 
+static void
+make_all_due(TgTask *tasks, int ntasks)
+{
+	for (int i = 0; i < ntasks; i++)
+		if (tasks[i].failures == 0)
+			tasks[i].due = 0;
+}
+
 /*
  * Run tasks until SIGTERM, or until the worker is no longer wanted.  A latch
- * that is set makes all tasks due.
+ * that is set makes all tasks due, but for those that have failed.
  */
 void
 tg_worker_loop(TgTask *tasks, int ntasks)
@@ -144,7 +222,6 @@ tg_worker_loop(TgTask *tasks, int ntasks)
 		if (!tg_roster_is_wanted())
 			proc_exit(0);
 		if (tg_worker_pause(sleep_ms))
-			for (int i = 0; i < ntasks; i++)
-				tasks[i].due = 0;
+			make_all_due(tasks, ntasks);
 	}
 }

@@ -16,14 +16,16 @@
  *
  * run() is called in a fresh transaction, with an active snapshot and a
  * scratch memory context that is reset afterwards.  It returns true if there
- * is more to do at once.
+ * is more to do at once.  If it throws, its transaction is aborted and it is
+ * run again after a pause that grows.
  */
 typedef struct TgTask
 {
 	const char *name;			/* shown in pg_stat_activity */
 	int			interval_ms;
 	bool		(*run) (void);
-	TimestampTz due;			/* filled in by the loop */
+	TimestampTz due;			/* these are filled in by the loop */
+	int			failures;		/* in a row */
 } TgTask;
 
 extern void tg_worker_start(Datum arg, const char *name, TgWorker *worker);

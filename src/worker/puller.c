@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
@@ -27,23 +28,39 @@
 #include "worker/loop.h"
 #include "worker/puller.h"
 
-#define LOOK_MS				250 /* how often to look for tables out of step */
+#define LOOK_MS				250 /* how often to look for tables to copy */
+#define RESUME_MS			1000	/* the same for paused tables */
 #define WAIT_MS				500 /* how long the peer holds an empty answer
 								 * back */
 
-static void
+typedef struct Puller
+{
+	TgPull		pull;
+	bool		is_copying;		/* a table has more chunks */
+	TimestampTz last_look;		/* for tables to copy */
+	TimestampTz last_resume;	/* look at paused ones */
+} Puller;
+
+/*
+ * The memory context of the caller, for commit().
+ */
+static MemoryContext
 begin(void)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	return caller;
 }
 
 static void
-commit(void)
+commit(MemoryContext caller)
 {
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
 }
 
 /*
@@ -54,12 +71,13 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 {
 	char		failpoint[NAMEDATALEN];
 	TgMember   *member;
+	MemoryContext caller;
 	MemoryContext old;
 
 	snprintf(failpoint, sizeof(failpoint), "link-%d", peer);
 	TG_FAILPOINT(failpoint);
 
-	begin();
+	caller = begin();
 	member = tg_member_find(peer);
 	if (member == NULL || !member->is_active)
 	{
@@ -71,50 +89,53 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 	pull->link = tg_link_open(member->dsn, member->name);
 	MemoryContextSwitchTo(old);
 	tg_pull_start(pull, peer, pull->link, context);
-	commit();
+	commit(caller);
 	tg_peer_set_state(peer, TG_PEER_STREAMING, NULL);
 }
 
 /*
- * See to the tables that are not in step, while nothing is under way.
+ * See to the tables that are not in step, while nothing is under way.  True if
+ * there is more to do: chunks and pulls take turns.
  */
-static void
-mend_tables(TgPull *pull)
+static bool
+mend_tables(Puller *puller)
 {
-	static TimestampTz last_look = 0;
+	TgPull	   *pull = &puller->pull;
 	TimestampTz now = GetCurrentTimestamp();
-	bool		more = true;
+	MemoryContext caller;
 
-	if (!TimestampDifferenceExceeds(last_look, now, LOOK_MS))
-		return;
-	last_look = now;
+	if (!puller->is_copying && !TimestampDifferenceExceeds(puller->last_look, now, LOOK_MS))
+		return false;
+	puller->last_look = now;
 
-	begin();
-	tg_resume_paused(pull->link);
-	commit();
-	while (more)
+	caller = begin();
+	if (TimestampDifferenceExceeds(puller->last_resume, now, RESUME_MS))
 	{
-		CHECK_FOR_INTERRUPTS();
-		begin();
-		more = tg_copy_pending(pull->link, pull->peer);
-		commit();
+		puller->last_resume = now;
+		tg_resume_paused(pull->link, pull->peer);
 	}
+	puller->is_copying = tg_copy_pending(pull->link, pull->peer);
+	commit(caller);
+	return puller->is_copying;
 }
 
 static void
-run_round(TgPull *pull)
+run_round(Puller *puller)
 {
+	TgPull	   *pull = &puller->pull;
 	char		failpoint[NAMEDATALEN];
+	MemoryContext caller;
+	int			wait_ms;
 
 	snprintf(failpoint, sizeof(failpoint), "link-%d", pull->peer);
 	TG_FAILPOINT(failpoint);
 	TG_FAILPOINT("puller-round");
 
-	mend_tables(pull);
-	begin();
-	tg_pull_send(pull, WAIT_MS);
-	commit();
-	if (tg_pull_receive(pull, WAIT_MS))
+	wait_ms = mend_tables(puller) || pull->behind ? 0 : WAIT_MS;
+	caller = begin();
+	tg_pull_send(pull, wait_ms);
+	commit(caller);
+	if (tg_pull_receive(pull, wait_ms))
 		tg_roster_wake(TG_WORKER_JANITOR);
 	tg_roster_succeeded();
 }
@@ -139,6 +160,23 @@ state_after(int sqlstate)
 }
 
 /*
+ * Message and detail, as much as topgun.stat_peer has room for.
+ */
+static const char *
+describe(const ErrorData *error)
+{
+	char	   *text;
+
+	if (error->detail == NULL)
+		text = pstrdup(error->message);
+
+	else
+		text = psprintf("%s: %s", error->message, error->detail);
+	text[		pg_mbcliplen(text, strlen(text), TG_PEER_TEXT - 1)] = '\0';
+	return text;
+}
+
+/*
  * Report the error, leave it where people look for it, and go.
  */
 static void
@@ -152,7 +190,7 @@ leave_after_error(TgNodeId peer, MemoryContext context)
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
-	tg_peer_set_state(peer, state_after(error->sqlerrcode), error->message);
+	tg_peer_set_state(peer, state_after(error->sqlerrcode), describe(error));
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
 		tg_roster_retry_at_once();
 	proc_exit(1);
@@ -165,7 +203,7 @@ void
 topgun_puller_main(Datum arg)
 {
 	TgWorker	worker;
-	TgPull		pull;
+	Puller		puller = {0};
 	MemoryContext link_context;
 	MemoryContext round_context;
 
@@ -176,11 +214,11 @@ topgun_puller_main(Datum arg)
 
 	PG_TRY();
 	{
-		open_link(worker.peer, &pull, link_context);
+		open_link(worker.peer, &puller.pull, link_context);
 		while (tg_roster_is_wanted())
 		{
 			MemoryContextSwitchTo(round_context);
-			run_round(&pull);
+			run_round(&puller);
 			MemoryContextReset(round_context);
 			pgstat_report_stat(false);
 			tg_worker_take_config();

@@ -158,25 +158,6 @@ tg_roster_unwant(TgWorkerKind kind, TgNodeId peer)
 }
 
 /*
- * The peer is there, since it has asked us: a puller of it that pauses after
- * failures need not wait any longer.
- */
-void
-tg_roster_hurry(TgNodeId peer)
-{
-	TgWorker   *worker;
-
-	lock_roster();
-	worker = find(MyDatabaseId, TG_WORKER_PULLER, peer);
-	if (worker != NULL && worker->state == TG_WORKER_WAITING)
-	{
-		worker->start_after = 0;
-		wake_launcher();
-	}
-	unlock_roster();
-}
-
-/*
  * Tell the workers of a database to leave; the number that has not yet.
  */
 static int
@@ -195,13 +176,41 @@ dismiss_workers(Oid database)
 			worker->state = TG_WORKER_FREE;
 		if (worker->state == TG_WORKER_FREE)
 			continue;
-		if (worker->pid != 0 && !worker->is_unwanted)
+		if (worker->pid != 0 && worker != myself && !worker->is_unwanted)
 			kill(worker->pid, SIGTERM);
 		worker->is_unwanted = true;
 		left++;
 	}
 	unlock_roster();
 	return left;
+}
+
+/*
+ * All workers of our database should leave.
+ */
+void
+tg_roster_unwant_all(void)
+{
+	(void) dismiss_workers(MyDatabaseId);
+}
+
+/*
+ * The peer is there, since it has asked us: a puller of it that pauses after
+ * failures need not wait any longer.
+ */
+void
+tg_roster_hurry(TgNodeId peer)
+{
+	TgWorker   *worker;
+
+	lock_roster();
+	worker = find(MyDatabaseId, TG_WORKER_PULLER, peer);
+	if (worker != NULL && worker->state == TG_WORKER_WAITING)
+	{
+		worker->start_after = 0;
+		wake_launcher();
+	}
+	unlock_roster();
 }
 
 /*

@@ -46,6 +46,7 @@ extern void tg_roster_want(TgWorkerKind kind, TgNodeId peer);
 extern void tg_roster_want_in(Oid database);
 extern void tg_roster_clear_database(Oid database);
 extern void tg_roster_unwant(TgWorkerKind kind, TgNodeId peer);
+extern void tg_roster_unwant_all(void);
 extern void tg_roster_hurry(TgNodeId peer);
 extern void tg_roster_wake(TgWorkerKind kind);
 

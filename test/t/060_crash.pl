@@ -70,6 +70,7 @@ foreach my $round (1 .. $rounds)
 
 	ok($cluster->wait_for_sync, "round $round: all has arrived");
 	check_acknowledged("round $round", @writers);
+	is($_->errors, '', "round $round: no statement of client $_->{name} has failed") foreach @writers;
 	$cluster->assert_converged;
 }
 

@@ -44,7 +44,7 @@ foreach my $point (sort keys %points)
 		# Statements of several shapes, whose failure is no news.
 		foreach my $i (1, 2)
 		{
-			$cluster->node($i)->psql('postgres', <<"END");
+			$cluster->node($i)->psql('postgres', <<"END", on_error_stop => 0);
 UPDATE kv SET v = '$point $action $i' WHERE id % 3 = $i;
 DELETE FROM kv WHERE id % 10 = $i;
 INSERT INTO kv SELECT i, 'again' FROM generate_series(1, 100) i ON CONFLICT DO NOTHING;

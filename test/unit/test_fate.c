@@ -46,7 +46,7 @@ add_entry(History *history, TgOp op, TgStamp new_stamp)
 	Assert(history->nentries <= LONG_HISTORY);
 	*entry = (TgEntry)
 	{
-		.table = 16,.op = op,.new_stamp = new_stamp,.key = {.data = "key",.len = 3}
+		.table = 16,.op = op,.new_stamp = new_stamp,.key = tg_bytes("key", 3)
 	};
 	return entry;
 }
@@ -107,8 +107,8 @@ delete(History *history)
 static void
 exchange(History *history)
 {
-	TgStamp		stamp = history->stamp != TG_NO_STAMP && unit_one_in(2) ?
-		history->stamp : later(history);
+	bool		same = history->stamp != TG_NO_STAMP && unit_one_in(2);
+	TgStamp		stamp = same ? history->stamp : later(history);
 	TgEntry    *entry = add_entry(history, TG_OP_DELETE, stamp);
 
 	entry->had_row = true;

@@ -55,6 +55,14 @@ sub acknowledged
 	return \%state;
 }
 
+# Errors that its statements met, other than the end of the server.
+sub errors
+{
+	my ($self) = @_;
+	open(my $in, '<', "$self->{log}.errors") or return '';
+	return join('', grep { /ERROR:/ } readline($in));
+}
+
 # ---------------------------------------------------- in the writer's process
 
 sub write_until
@@ -70,7 +78,7 @@ sub write_until
 		if (!$session)
 		{
 			sleep(0.05);
-			$session = connect_to($options{node}) or next;
+			$session = connect_to(%options) or next;
 		}
 		my ($what, $key, $value) = next_change($options{name}, \$number, \@mine);
 		my $answer = ask($session, statement($options{table}, $what, $key, $value));
@@ -116,9 +124,10 @@ sub statement
 
 sub connect_to
 {
-	my ($node) = @_;
+	my (%options) = @_;
+	my $node = $options{node};
 	open(my $saved, '>&', \*STDERR);
-	open(STDERR, '>', '/dev/null');
+	open(STDERR, '>>', "$options{log}.errors");
 	my $pid = open2(my $out, my $in, $node->installed_command('psql'), '-XAtq',
 		'-d', $node->connstr('postgres'));
 	open(STDERR, '>&', $saved);
@@ -129,14 +138,20 @@ sub connect_to
 	return;
 }
 
+# The first line of the answer, '' if there is none, undef at the end of the
+# session.
 sub ask
 {
 	my ($session, $statement) = @_;
-	syswrite($session->{in}, "$statement\n") or return;
-	my $line = readline($session->{out});
-	return if !defined $line;
-	chomp $line;
-	return $line;
+	my $answer = '';
+	syswrite($session->{in}, "$statement\n\\echo --\n") or return;
+	while (defined(my $line = readline($session->{out})))
+	{
+		chomp $line;
+		return $answer if $line eq '--';
+		$answer = $line if $answer eq '';
+	}
+	return;
 }
 
 sub disconnect
