@@ -84,7 +84,7 @@ tg_failpoint_reached(const char *name)
 		wait_for_lock();
 	if (action == TG_FAIL_ERROR)
 		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
+				(errcode(ERRCODE_OPERATOR_INTERVENTION),
 				 errmsg("failpoint \"%s\" reached", name)));
 	if (action == TG_FAIL_EXIT)
 		proc_exit(1);

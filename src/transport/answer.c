@@ -237,7 +237,7 @@ add_current(Answer *answer, const ChangedKey *key)
 			tg_section_add(sections, waiting.kind, waiting.stamp, waiting.payload);
 		return;
 	}
-	if (leaf == NULL && stamp == TG_NO_STAMP)
+	if (leaf == NULL && stamp == TG_NO_STAMP && key->op != TG_OP_ANNOUNCE)
 		stamp = key->stamp;
 	if (asker_has(answer, stamp))
 		return;
