@@ -42,8 +42,7 @@ CREATE TABLE topgun.table_state
 	state text NOT NULL CHECK (state IN ('synced', 'copying', 'paused', 'missing')),
 	reason text,
 	copy_from int,
-	copy_after bytea,
-	copy_rest boolean NOT NULL DEFAULT false
+	copy_after bytea
 );
 COMMENT ON TABLE topgun.table_state IS 'replicated tables as they stand on this node';
 GRANT SELECT ON topgun.table_state TO PUBLIC;

@@ -233,13 +233,16 @@ static void
 add_quarantine(Chunk *chunk, TgBytes after_key)
 {
 	TgTable    *table = chunk->sections.target->table;
-	QueryParams params = {.n = 2,.types = {INT4OID, BYTEAOID}};
+	QueryParams params = {.n = 3,.types = {INT4OID, BYTEAOID, INT8OID}};
 
 	params.values[0] = Int32GetDatum(table->id);
 	params.values[1] = bytea_of(after_key);
+	params.values[2] = Int64GetDatum((int64) table->fingerprint);
 	chunk->add = add_change;
+	/* a row that came with other columns cannot be read as one of these */
 	run_query(chunk, "SELECT stamp, deleted, payload FROM topgun.quarantine "
-			  "WHERE table_id = $1 AND key > $2 ORDER BY key", &params);
+			  "WHERE table_id = $1 AND key > $2 AND octet_length(payload) > 0 "
+			  "AND (deleted OR fingerprint = $3) ORDER BY key", &params);
 }
 
 static void

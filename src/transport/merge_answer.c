@@ -86,6 +86,8 @@ static void
 pause_table(TgTableState *state, Relation rel, TgNodeId sender)
 {
 	state->status = TG_TABLE_PAUSED;
+	state->copy_from = sender;
+	state->copy_after = tg_bytes(NULL, 0);
 	state->reason = psprintf("columns or key differ from those on node %d; here: %s",
 							 sender, tg_table_get(rel)->description);
 	tg_table_state_put(state);

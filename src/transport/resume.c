@@ -144,7 +144,6 @@ go_on(TgTableState *state, Progress *progress)
 {
 	progress->after = tg_bytes(NULL, 0);
 	state->copy_from = next_peer(progress->done);
-	state->copy_rest = state->copy_from != 0;
 	state->status = state->copy_from != 0 ? TG_TABLE_COPYING : TG_TABLE_SYNCED;
 	state->copy_after = state->copy_from != 0 ? write_progress(progress) : progress->after;
 }

@@ -22,7 +22,7 @@
 enum
 {
 	COLUMN_TABLE = 1, COLUMN_RELID, COLUMN_STATE, COLUMN_REASON, COLUMN_COPY_FROM,
-	COLUMN_COPY_AFTER, COLUMN_COPY_REST, COLUMNS = COLUMN_COPY_REST
+	COLUMN_COPY_AFTER, COLUMNS = COLUMN_COPY_AFTER
 };
 
 static const char *const status_names[] = {
@@ -64,7 +64,6 @@ read_state(Relation rel, HeapTuple tuple, TgTableState *state)
 
 		state->copy_after = tg_bytes_of_varlena(after);
 	}
-	state->copy_rest = DatumGetBool(heap_getattr(tuple, COLUMN_COPY_REST, desc, &isnull));
 }
 
 static SysScanDesc
@@ -113,7 +112,6 @@ form_state(Relation rel, const TgTableState *state)
 	if (state->copy_after.data != NULL)
 		values[COLUMN_COPY_AFTER - 1] =
 			PointerGetDatum(cstring_to_text_with_len(state->copy_after.data, state->copy_after.len));
-	values[COLUMN_COPY_REST - 1] = BoolGetDatum(state->copy_rest);
 	return heap_form_tuple(RelationGetDescr(rel), values, nulls);
 }
 

@@ -29,7 +29,6 @@ typedef struct TgTableState
 	char	   *reason;			/* NULL: none */
 	TgNodeId	copy_from;		/* 0: nobody */
 	TgBytes		copy_after;		/* where the copy goes on; data NULL: start */
-	bool		copy_rest;		/* then from the peers with greater ids */
 } TgTableState;
 
 extern bool tg_table_state_get(TgTableId table, TgTableState *state);

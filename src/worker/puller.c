@@ -209,8 +209,6 @@ topgun_puller_main(Datum arg)
 
 	tg_worker_start(arg, "topgun puller", &worker);
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
-	/* look for deadlocks before clients do: better we begin again than they */
-	SetConfigOption("deadlock_timeout", "50ms", PGC_SUSET, PGC_S_SESSION);
 	link_context = AllocSetContextCreate(TopMemoryContext, "topgun link", ALLOCSET_DEFAULT_SIZES);
 	round_context = AllocSetContextCreate(TopMemoryContext, "topgun round", ALLOCSET_DEFAULT_SIZES);
 

@@ -66,21 +66,37 @@ is($cluster->sql(2, 'SELECT sum(amount) FROM invoice_line'), $cluster->sql(1, 'S
 
 # Both edit the same rows at once.
 $cluster->sql(1, <<'END');
+CREATE PROCEDURE trade_once(who int, i int) LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO invoice VALUES (1000 * who + i, 1 + i, now(), i * 0.99, random());
+	INSERT INTO invoice_line SELECT 1000 * who + i, n, 1 + (random() * 2999)::int, 0.99, n FROM generate_series(1, 3) n;
+	UPDATE piece SET price = price + 0.01, name = name || who WHERE id BETWEEN i * 10 AND i * 10 + 5;
+	UPDATE client SET tags = tags || ARRAY[who::text], profile = profile || jsonb_build_object('by', who)
+		WHERE id = 1 + i * 3 % 300;
+	UPDATE playlist SET name = 'moved by ' || who WHERE piece_id = i * 2 + 1;
+	DELETE FROM invoice WHERE id = 2 * i + who % 2;
+END $$;
+
+-- As any program, it tries again after a deadlock.
 CREATE PROCEDURE trade(who int) LANGUAGE plpgsql AS $$
+DECLARE
+	done boolean;
 BEGIN
 	FOR i IN 1..150 LOOP
-		INSERT INTO invoice VALUES (1000 * who + i, 1 + i, now(), i * 0.99, random());
-		INSERT INTO invoice_line SELECT 1000 * who + i, n, 1 + (random() * 2999)::int, 0.99, n FROM generate_series(1, 3) n;
-		UPDATE piece SET price = price + 0.01, name = name || who WHERE id BETWEEN i * 10 AND i * 10 + 5;
-		UPDATE client SET tags = tags || ARRAY[who::text], profile = profile || jsonb_build_object('by', who)
-			WHERE id = 1 + i * 3 % 300;
-		UPDATE playlist SET name = 'moved by ' || who WHERE piece_id = i * 2 + 1;
-		DELETE FROM invoice WHERE id = 2 * i + who % 2;
-		COMMIT;
+		done := false;
+		WHILE NOT done LOOP
+			BEGIN
+				CALL trade_once(who, i);
+				done := true;
+			EXCEPTION WHEN deadlock_detected THEN
+				NULL;
+			END;
+			COMMIT;
+		END LOOP;
 	END LOOP;
 END $$;
 END
-$cluster->sql(2, $cluster->sql(1, q{SELECT pg_get_functiondef('trade'::regproc)}));
+$cluster->sql(2, $cluster->sql(1, "SELECT pg_get_functiondef('$_'::regproc)")) foreach 'trade_once', 'trade';
 my @traders = map {
 	IPC::Run::start([ 'psql', '-XAtq', '-d', $cluster->node($_)->connstr('postgres'), '-c', "CALL trade($_)" ])
 } 1, 2;
