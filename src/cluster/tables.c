@@ -347,7 +347,10 @@ tg_tables_reconcile(void)
 	{
 		TgTableState *state = lfirst(lc);
 
-		if (state->table >= TG_FIRST_USER_TABLE && !tg_table_is_listed(tables, state->table) &&
+		if (state->table < TG_FIRST_USER_TABLE || tg_table_is_listed(tables, state->table))
+			continue;
+		/* it may have been added after the list was read, before the states */
+		if (!tg_table_is_listed(tg_tables_listed(), state->table) &&
 			change_now(forget_table, state, state))
 			return true;
 	}

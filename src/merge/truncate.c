@@ -154,8 +154,26 @@ delete_older(TgTarget *target, TgStamp stamp)
 }
 
 /*
+ * Take the lock that TRUNCATE needs, if nobody uses the table.  To wait for it
+ * while we hold the weaker one would be a deadlock with each client that has
+ * read the table and is about to write.
+ */
+static bool
+try_lock_exclusively(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
+	{
+		if (!ConditionalLockRelationOid(lfirst_oid(lc), AccessExclusiveLock))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Merge a TRUNCATE.  Locks the table with SHARE ROW EXCLUSIVE, and with ACCESS
- * EXCLUSIVE if all rows go; it must not be open here.
+ * EXCLUSIVE if all rows go and nobody uses it; it must not be open here.
  */
 void
 tg_merge_truncation(TgMerge *merge, TgTableId id, TgStamp stamp)
@@ -179,6 +197,7 @@ tg_merge_truncation(TgMerge *merge, TgTableId id, TgStamp stamp)
 	owner = target->rel->rd_rel->relowner;
 	all_go = heap_truncate_find_FKs(list_make1_oid(relid)) == NIL &&
 		owner_may_truncate(target->rel) &&
+		try_lock_exclusively(relid) &&
 		visit_all_rows(target, stamp, is_older);
 	if (!all_go)
 		delete_older(target, stamp);

@@ -79,8 +79,9 @@ is_allowed(Node *statement, Oid database)
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	form = (Form_pg_database) GETSTRUCT(tuple);
-	is_enough = has_privs_of_role(GetUserId(), form->datdba) ||
-		(IsA(statement, CreatedbStmt) && form->datistemplate);
+	is_enough = form->datallowconn &&	/* else nobody is in it */
+		(has_privs_of_role(GetUserId(), form->datdba) ||
+		 (IsA(statement, CreatedbStmt) && form->datistemplate));
 	ReleaseSysCache(tuple);
 
 	return is_enough && (IsA(statement, DropdbStmt) || may_create_databases());
