@@ -54,17 +54,6 @@ tg_database_slot(void)
 			 errdetail("At most %d can be.", TG_MAX_DATABASES)));
 }
 
-/*
- * The database that has this place, or InvalidOid.
- */
-Oid
-tg_database_oid(int slot)
-{
-	Assert(slot >= 0 && slot < TG_MAX_DATABASES);
-
-	return pg_atomic_read_u32(&shared->oids[slot]);
-}
-
 Size
 tg_database_shmem_size(void)
 {

@@ -11,7 +11,6 @@
 #define TG_MAX_DATABASES		16	/* of one server, that are nodes */
 
 extern int	tg_database_slot(void);
-extern Oid	tg_database_oid(int slot);
 
 extern Size tg_database_shmem_size(void);
 extern void tg_database_shmem_attach(void *ptr, bool found);
