@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/guc.h"
 #include "base/shmem.h"
+#include "bulk/scrub.h"
 #include "capture/capture.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -22,7 +23,10 @@
 #include "journal/segment.h"
 #include "merge/quarantine.h"
 #include "miscadmin.h"
+#include "row/gc_floor.h"
+#include "row/sweep.h"
 #include "row/tombstone.h"
+#include "transport/difference.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
 #include "worker/dropdb.h"
@@ -42,9 +46,13 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun mark", tg_mark_shmem_size, tg_mark_shmem_attach, 0},
 	{"topgun segment", tg_segment_shmem_size, tg_segment_shmem_attach, 0},
 	{"topgun tombstone", tg_tombstone_shmem_size, tg_tombstone_shmem_attach, 0},
+	{"topgun gc floor", tg_gc_floor_shmem_size, tg_gc_floor_shmem_attach, 0},
+	{"topgun sweep", tg_sweep_shmem_size, tg_sweep_shmem_attach, 1},
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
+	{"topgun difference", tg_difference_shmem_size, tg_difference_shmem_attach, 1},
+	{"topgun scrub", tg_scrub_shmem_size, tg_scrub_shmem_attach, 1},
 	{"topgun roster", tg_roster_shmem_size, tg_roster_shmem_attach, 1},
 };
 

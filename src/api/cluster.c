@@ -19,6 +19,7 @@
 #include "journal/mark.h"
 #include "journal/segment.h"
 #include "miscadmin.h"
+#include "row/gc_floor.h"
 #include "row/stamp.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -182,6 +183,7 @@ topgun_forget_identity(PG_FUNCTION_ARGS)
 {
 	tg_node_id_forget();
 	tg_segment_forget();
+	tg_gc_floor_forget();
 	tg_mark_forget();
 	tg_inflight_forget();
 	PG_RETURN_VOID();

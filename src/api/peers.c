@@ -20,6 +20,7 @@
 #include "storage/latch.h"
 #include "transport/answer.h"
 #include "transport/copy.h"
+#include "transport/cursors.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/resume.h"
@@ -133,7 +134,7 @@ topgun_pull(PG_FUNCTION_ARGS)
 		refuse_request();
 	require_primary();
 	tg_member_require_active(request.asker);
-	tg_peer_set_acknowledged(request.asker, request.flushed);
+	tg_peer_set_acknowledged(request.asker, request.flushed, request.settled);
 	greet(request.asker);
 	return to_bytea(tg_answer_pull(&request));
 }
@@ -193,7 +194,7 @@ Datum
 topgun_cursors(PG_FUNCTION_ARGS)
 {
 	require_primary();
-	return to_bytea(tg_cursors_for_joiner());
+	return to_bytea(tg_cursors_tell());
 }
 
 /*

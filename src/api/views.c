@@ -188,8 +188,10 @@ Datum
 topgun_worker_status(PG_FUNCTION_ARGS)
 {
 	static const char *const kinds[] = {
+		[TG_WORKER_FOLDER] = "folder",
 		[TG_WORKER_JANITOR] = "janitor",
 		[TG_WORKER_PULLER] = "puller",
+		[TG_WORKER_REPAIRER] = "repairer",
 	};
 	static const char *const states[] = {
 		[TG_WORKER_FREE] = "free",

@@ -19,5 +19,6 @@
 #define ERRCODE_TG_NOT_A_NODE		MAKE_SQLSTATE('T', 'G', '0', '0', '7')
 #define ERRCODE_TG_BAD_STAMP		MAKE_SQLSTATE('T', 'G', '0', '0', '8')
 #define ERRCODE_TG_PROTOCOL			MAKE_SQLSTATE('T', 'G', '0', '0', '9')
+#define ERRCODE_TG_DOUBTFUL			MAKE_SQLSTATE('T', 'G', '0', '1', '0')
 
 #endif							/* TG_BASE_ERROR_H */

@@ -15,9 +15,15 @@
 int			tg_clock_offset_ms = 0;
 bool		tg_conflict_log = true;
 int			tg_connect_timeout_ms = 5000;
+int			tg_fold_interval_ms = 500;
+int			tg_journal_max_size_kb = 4 * 1024 * 1024;
+int			tg_journal_retention_s = 24 * 60 * 60;
 int			tg_journal_segment_size_kb = 64 * 1024;
 int			tg_max_clock_drift_ms = 60 * 1000;
+int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
+double		tg_scrub_share = 0.02;
+int			tg_tombstone_retention_s = 60 * 60;
 
 /*
  * Make the settings known.  Call once, from _PG_init().
@@ -46,6 +52,27 @@ tg_guc_define(void)
 							5000, 100, 10 * 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.fold_interval",
+							"Brings the Merkle trees up to the journal this often.",
+							NULL,
+							&tg_fold_interval_ms,
+							500, 10, 60 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.journal_max_size",
+							"Cuts the journal when it is larger than this, even while a peer is away.",
+							"A peer that is behind the cut comes back by difference.",
+							&tg_journal_max_size_kb,
+							4 * 1024 * 1024, 256, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.journal_retention",
+							"Cuts what is older than this from the journal, even while a peer is away.",
+							"A peer that is behind the cut comes back by difference.",
+							&tg_journal_retention_s,
+							24 * 60 * 60, 1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.journal_segment_size",
 							"Starts a new journal segment when one has grown beyond this.",
 							NULL,
@@ -60,12 +87,33 @@ tg_guc_define(void)
 							60 * 1000, 100, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.repair_interval",
+							"Compares the tables with those of the peers this often.",
+							"Zero turns comparison and scrubbing off.",
+							&tg_repair_interval_ms,
+							60 * 1000, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.retry_interval",
 							"Waits this long before it tries again what has failed.",
 							NULL,
 							&tg_retry_interval_ms,
 							1000, 10, 10 * 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomRealVariable("topgun.scrub_share",
+							 "Derives this share of the Merkle trees anew from the rows in each repair interval.",
+							 NULL,
+							 &tg_scrub_share,
+							 0.02, 0, 1,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.tombstone_retention",
+							"Keeps the tombstones of deleted rows at least this long.",
+							NULL,
+							&tg_tombstone_retention_s,
+							60 * 60, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("topgun");
 }

@@ -11,9 +11,15 @@
 extern int	tg_clock_offset_ms;
 extern bool tg_conflict_log;
 extern int	tg_connect_timeout_ms;
+extern int	tg_fold_interval_ms;
+extern int	tg_journal_max_size_kb;
+extern int	tg_journal_retention_s;
 extern int	tg_journal_segment_size_kb;
 extern int	tg_max_clock_drift_ms;
+extern int	tg_repair_interval_ms;
 extern int	tg_retry_interval_ms;
+extern double tg_scrub_share;
+extern int	tg_tombstone_retention_s;
 
 extern void tg_guc_define(void);
 

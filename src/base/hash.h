@@ -8,6 +8,9 @@
 #ifndef TG_BASE_HASH_H
 #define TG_BASE_HASH_H
 
+#include "base/bytes.h"
+
 extern uint64 tg_hash64(const void *data, Size len);
+extern uint64 tg_hash64_parts(const TgBytes *parts, int nparts);
 
 #endif							/* TG_BASE_HASH_H */

@@ -39,7 +39,7 @@ PG_FUNCTION_INFO_V1(topgun_capture_truncate);
 static void
 truncate_table(Relation rel, TgTableId id)
 {
-	TgEntry		entry = {.table = id,.op = TG_OP_TRUNCATE};
+	TgEntry		entry = {.table = id,.op = TG_OP_TRUNCATE,.had_row = true};
 
 	if (!tg_merge_expected(RelationGetRelid(rel), &entry.new_stamp))
 		entry.new_stamp = tg_write_stamp();

@@ -129,7 +129,7 @@ after_attach(RangeVar *name, bool announce)
 
 	tg_partition_attach(partition);
 	if (announce)
-		tg_table_announce(partition);
+		tg_partition_announce(partition);
 }
 
 static void

@@ -24,7 +24,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "row/stamp.h"
-#include "transport/wire.h"
+#include "transport/wire_part.h"
 #include "utils/builtins.h"
 
 /*

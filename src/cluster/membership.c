@@ -18,8 +18,10 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "base/catalog.h"
 #include "base/error.h"
 #include "base/sql.h"
+#include "capture/announce.h"
 #include "catalog/pg_authid_d.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -28,19 +30,14 @@
 #include "cluster/tables.h"
 #include "executor/spi.h"
 #include "journal/append.h"
-#include "journal/inflight.h"
-#include "journal/mark.h"
 #include "miscadmin.h"
 #include "transport/copy.h"
-#include "transport/cursor.h"
+#include "transport/cursors.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/state.h"
-#include "transport/wire.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
-
-#define CURSORS_TIMEOUT_MS			60000
 
 #define TABLE_ID_NODE				1
 #define TABLE_ID_REPLICATED_TABLE	2
@@ -74,7 +71,8 @@ insert_node(TgNodeId node, const char *name, const char *dsn)
 }
 
 /*
- * Remember who we are.  The cluster id is given, or made if NULL.
+ * Remember who we are.  The cluster id is given, or made if NULL.  The metadata
+ * of a restored dump, if there are any, are rows that nobody watched.
  */
 static void
 become_node(TgNodeId node, const char *cluster_id)
@@ -86,6 +84,8 @@ become_node(TgNodeId node, const char *cluster_id)
 		(void) tg_sql_run("INSERT INTO topgun.local_node VALUES (%d, %s, %u)",
 						  node, quote_literal_cstr(cluster_id), MyDatabaseId);
 	tg_node_id_assume(node);
+	tg_table_announce(tg_catalog_oid(TG_CAT_NODE));
+	tg_table_announce(tg_catalog_oid(TG_CAT_REPLICATED_TABLE));
 }
 
 /*
@@ -190,9 +190,9 @@ ask_for_admission(TgLink *link, const char *name, const char *dsn)
 static void
 copy_table(TgLink *link, TgNodeId peer, TgTableId table)
 {
-	TgBytes		after = {NULL, 0};
+	TgCopyPlace place = {0};
 
-	while (tg_copy_chunk(link, peer, table, &after))
+	while (tg_copy_chunk(link, peer, table, &place))
 		CHECK_FOR_INTERRUPTS();
 }
 
@@ -226,42 +226,10 @@ copy_all(TgLink *link, TgNodeId peer)
 }
 
 /*
- * Read what tg_cursors_for_joiner() says at the member, a list of
- * TgPeerCursor.
- */
-static void
-read_cursors(TgLink *link, TgNodeId self, List **cursors)
-{
-	TgBytes		answer;
-	TgReader	reader;
-
-	tg_link_send(link, "SELECT topgun_internal.cursors()", 0, NULL);
-	answer = tg_link_receive(link, CURSORS_TIMEOUT_MS);
-	tg_reader_init(&reader, answer.data, answer.len);
-	while (!tg_reader_at_end(&reader))
-	{
-		TgPeerCursor *cursor = palloc(sizeof(TgPeerCursor));
-
-		cursor->peer = tg_read_u16(&reader);
-		cursor->cursor.position = tg_read_u64(&reader);
-		cursor->cursor.part = tg_read_u32(&reader);
-		cursor->vector = tg_vector_read(&reader);
-		if (cursor->vector == NULL)
-			break;
-		if (cursor->peer != self)
-			*cursors = lappend(*cursors, cursor);
-	}
-	if (!tg_reader_ok(&reader))
-		ereport(ERROR,
-				(errcode(ERRCODE_TG_PROTOCOL),
-				 errmsg("broken cursors from the member")));
-}
-
-/*
  * Start everybody's journal where the copies leave off.
  */
 static void
-save_cursors(List *cursors, TgNodeId via)
+save_cursors(List *cursors, TgNodeId self, TgNodeId via)
 {
 	ListCell   *lc;
 
@@ -269,6 +237,8 @@ save_cursors(List *cursors, TgNodeId via)
 	{
 		TgPeerCursor *cursor = lfirst(lc);
 
+		if (cursor->peer == self)
+			continue;
 		tg_peer_cursor_save(cursor);
 		if (cursor->peer == via)
 			tg_journal_set_source(via, cursor->vector);
@@ -287,7 +257,7 @@ tg_join(const char *name, const char *dsn, const char *via)
 	TgLink	   *link;
 	TgFacts    *facts;
 	TgNodeId	node;
-	List	   *cursors = NIL;
+	List	   *cursors;
 
 	require_not_a_node();
 	require_sound_name(name);
@@ -302,51 +272,11 @@ tg_join(const char *name, const char *dsn, const char *via)
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
 	become_node(node, facts->cluster_id);
-	read_cursors(link, node, &cursors);
+	cursors = tg_cursors_ask(link);
 	copy_all(link, facts->node);
-	save_cursors(cursors, facts->node);
+	save_cursors(cursors, node, facts->node);
+	tg_floor_adopt(link, tg_member_find(facts->node));
 	tg_sql_end(&session);
 	tg_link_close(link);
 	return node;
-}
-
-/*
- * What a node that joins by us has to know before it copies our tables: how
- * far we are in everybody's journal, and our own position.
- */
-StringInfo
-tg_cursors_for_joiner(void)
-{
-	TgNodeId	self = tg_node_id_required();
-	StringInfo	buf = makeStringInfo();
-	TgStamp		mark = tg_mark_for_journal(self);
-	TgPosition	horizon = tg_inflight_horizon(self);
-	TgVector   *merged = tg_peer_cursor_vector();
-	ListCell   *lc;
-
-	if (!tg_tables_in_step())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("node %d has tables that are not in step", self),
-				 errhint("Join by another member, or see topgun.stat_table on this one.")));
-
-	foreach(lc, tg_members())
-	{
-		TgMember   *member = lfirst(lc);
-		TgPeerCursor cursor;
-
-		if (member->node == self)
-		{
-			(void) tg_vector_raise(merged, self, mark);
-			cursor.vector = merged;
-			cursor.cursor = tg_cursor_after(horizon);
-		}
-		else
-			tg_peer_cursor_load(member->node, &cursor);
-		tg_write_u16(buf, member->node);
-		tg_write_u64(buf, cursor.cursor.position);
-		tg_write_u32(buf, cursor.cursor.part);
-		tg_vector_write(buf, cursor.vector);
-	}
-	return buf;
 }

@@ -9,11 +9,9 @@
 #define TG_CLUSTER_MEMBERSHIP_H
 
 #include "base/types.h"
-#include "lib/stringinfo.h"
 
 extern TgNodeId tg_create_cluster(const char *name, const char *dsn);
 extern TgNodeId tg_join(const char *name, const char *dsn, const char *via);
-extern StringInfo tg_cursors_for_joiner(void);
 extern TgNodeId tg_admit(const char *name, const char *dsn, const char *identity);
 extern char *tg_database_identity(void);
 

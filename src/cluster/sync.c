@@ -131,19 +131,6 @@ ask_member(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *sta
 }
 
 /*
- * Does the error mean that the member is not there, or not now?  A cancelled
- * query is not among them: that is what our own user wants.
- */
-static bool
-is_absence(int sqlstate)
-{
-	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_CONNECTION_EXCEPTION ||
-		(ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION &&
-		 sqlstate != ERRCODE_QUERY_CANCELED) ||
-		sqlstate == ERRCODE_TG_NOT_A_NODE;
-}
-
-/*
  * Ask a member; a failure to reach it means "not yet".  Nothing is open but
  * the link, which is dropped.
  */
@@ -160,7 +147,7 @@ try_ask(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(old);
-		if (!is_absence(geterrcode()))
+		if (!tg_link_is_absence(geterrcode()))
 			PG_RE_THROW();
 		FlushErrorState();
 		MemoryContextReset(awaited->context);

@@ -16,7 +16,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
+#include "base/attempt.h"
 #include "base/sql.h"
 #include "capture/announce.h"
 #include "capture/attach.h"
@@ -24,7 +24,9 @@
 #include "catalog/pg_authid_d.h"
 #include "clock/identity.h"
 #include "cluster/tables.h"
+#include "digest/tree_store.h"
 #include "executor/spi.h"
+#include "journal/fold.h"
 #include "miscadmin.h"
 #include "row/table.h"
 #include "transport/resume.h"
@@ -35,7 +37,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -131,7 +132,7 @@ tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from)
 }
 
 static void
-attach_and_copy(const void *arg)
+attach_and_copy(void *arg)
 {
 	TgTableState state = {0};
 
@@ -159,7 +160,7 @@ attached_id(Oid relid)
  * The cluster does not replicate the table any more: leave it as it was found.
  */
 static void
-forget_table(const void *arg)
+forget_table(void *arg)
 {
 	const TgTableState *state = arg;
 	TgSqlSession session;
@@ -167,6 +168,8 @@ forget_table(const void *arg)
 	if (attached_id(state->relid) == state->table)
 		tg_table_detach(state->relid);
 	tg_table_state_remove(state->table);
+	(void) tg_fold_lock(true);
+	tg_tree_forget(state->table);
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
 	(void) tg_sql_run("DELETE FROM topgun.tombstone WHERE table_id = %d", state->table);
@@ -180,32 +183,14 @@ forget_table(const void *arg)
  * queue behind.  NULL, or the error, then nothing has changed.
  */
 static ErrorData *
-try_change(void (*change) (const void *), const void *arg)
+try_change(void (*change) (void *), void *arg)
 {
-	MemoryContext old = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
 	int			guc_nest = NewGUCNestLevel();
+	ErrorData  *error;
 
 	(void) set_config_option("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(old);
-	PG_TRY();
-	{
-		change(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(old);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
+	error = tg_attempt(change, arg);
 	AtEOXact_GUC(true, guc_nest);
 	return error;
 }
@@ -282,7 +267,7 @@ lengthen_pause(TgTableId table)
  * True if it is done; else the state says why not.
  */
 static bool
-change_now(void (*change) (const void *), const void *arg, TgTableState *state)
+change_now(void (*change) (void *), void *arg, TgTableState *state)
 {
 	ErrorData  *error;
 

@@ -36,6 +36,7 @@
 #include "row/stamp.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #define PIECE_BYTES		7000	/* with the head's columns it fits a page */
@@ -222,6 +223,15 @@ tg_journal_add(Oid relid, const TgEntry *entry)
 }
 
 /*
+ * Has this transaction changed rows of replicated tables?
+ */
+bool
+tg_journal_has_changes(void)
+{
+	return xact.top != NULL || xact.batch != TG_NO_STAMP;
+}
+
+/*
  * This transaction merges from a peer.  With its rows the vector advances; a
  * head is written even if there are none.
  */
@@ -327,18 +337,28 @@ end_transaction(XactEvent event, void *arg)
 						 errhint("Use COMMIT.")));
 			break;
 		case XACT_EVENT_COMMIT:
-			tg_inflight_leave(true);
 			forget();
 			break;
 		case XACT_EVENT_PREPARE:
 		case XACT_EVENT_ABORT:
-			tg_inflight_leave(false);
 			tg_waiter_leave();
 			forget();
 			break;
 		default:
 			break;
 	}
+}
+
+/*
+ * The transaction has ended, and all can see how; its locks are gone.  Not
+ * before: whoever reads our journal rows must know of our DDL, and hears of
+ * it shortly after our rows become visible.
+ */
+static void
+leave_registry(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg)
+{
+	if (phase == RESOURCE_RELEASE_LOCKS && is_top_level)
+		tg_inflight_leave(is_commit);
 }
 
 /*
@@ -439,4 +459,5 @@ tg_journal_install(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
 	RegisterSubXactCallback(end_subtransaction, NULL);
+	RegisterResourceReleaseCallback(leave_registry, NULL);
 }

@@ -12,6 +12,7 @@
 #include "journal/entry.h"
 
 extern void tg_journal_add(Oid relid, const TgEntry *entry);
+extern bool tg_journal_has_changes(void);
 extern void tg_journal_set_source(TgNodeId peer, const TgVector *advance);
 
 extern void tg_journal_install(void);

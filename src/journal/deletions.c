@@ -35,6 +35,7 @@ typedef struct DeletedFrom
 	TgTableId	id;
 	Oid			relid;			/* the table or one of its partitions */
 	Relation	rel;			/* while tombstones are written; else NULL */
+	TgTable    *table;			/* of it, as long as it is valid */
 	bool		is_gone;		/* dropped later in the same transaction */
 	TgStamp		truncated;		/* by this transaction, or TG_NO_STAMP */
 } DeletedFrom;
@@ -57,6 +58,7 @@ typedef struct KeyGroup
 	DeletedFrom *from;
 	slist_head	keys;
 	MemoryContext context;		/* of the keys; reset with each group */
+	TgTombstoneWriter *writer;
 } KeyGroup;
 
 /*
@@ -129,7 +131,11 @@ open_table(DeletedFrom *from)
 			from->rel = try_open(tg_table_relid(from->id), from->id);
 		from->is_gone = from->rel == NULL;
 	}
-	return from->is_gone ? NULL : tg_table_get(from->rel);
+	if (from->is_gone)
+		return NULL;
+	if (from->table == NULL || !from->table->valid)
+		from->table = tg_table_get(from->rel);
+	return from->table;
 }
 
 static void
@@ -144,7 +150,17 @@ close_tables(void)
 		if (from->rel != NULL)
 			relation_close(from->rel, NoLock);
 		from->rel = NULL;
+		from->table = NULL;
 	}
+}
+
+/*
+ * Hashes as numbers that sort without sign as the index has them with one.
+ */
+static uint32
+sortable(uint32 hash)
+{
+	return hash ^ UINT32_C(0x80000000);
 }
 
 /*
@@ -173,10 +189,12 @@ sort_entries(Tuplesortstate *sort, TgBytes entries)
 			from->truncated = Max(from->truncated, entry.new_stamp);
 			continue;
 		}
+		if (entry.op == TG_OP_BEGIN)
+			continue;
 		resetStringInfo(&buf);
 		appendStringInfoSpaces(&buf, VARHDRSZ);
 		tg_write_u32(&buf, entry.table);
-		tg_write_u32(&buf, tg_key_hash(table->key, entry.key));
+		tg_write_u32(&buf, sortable(tg_key_hash(table->key, entry.key)));
 		tg_entry_write(&buf, &entry);
 		SET_VARSIZE(buf.data, buf.len);
 		tuplesort_putdatum(sort, PointerGetDatum(buf.data), false);
@@ -213,7 +231,8 @@ end_group(KeyGroup *group)
 		KeyFate    *key = slist_container(KeyFate, link, iter.cur);
 
 		if (tg_fate_is_deleted(&key->fate))
-			tg_tombstone_write(open_table(group->from), key->key, key->fate.deleted);
+			tg_tombstones_write(group->writer, open_table(group->from), key->key, group->hash,
+								key->fate.deleted);
 	}
 	slist_init(&group->keys);
 	MemoryContextReset(group->context);
@@ -251,7 +270,7 @@ take_entry(KeyGroup *group, TgBytes sorted)
 
 	tg_reader_init(&reader, sorted.data, sorted.len);
 	id = tg_read_u32(&reader);
-	hash = tg_read_u32(&reader);
+	hash = sortable(tg_read_u32(&reader));
 	if (tg_entry_read(&reader, &entry) != TG_ENTRY_OK)
 		elog(ERROR, "broken journal entry");
 
@@ -284,7 +303,7 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 	bool		isnull;
 
 	sort = tuplesort_begin_datum(BYTEAOID, ByteaLessOperator, InvalidOid, false,
-								 work_mem, NULL, TUPLESORT_NONE);
+								 Max(work_mem, maintenance_work_mem), NULL, TUPLESORT_NONE);
 	slist_foreach(iter, pieces)
 	{
 		TgPiece    *piece = slist_container(TgPiece, link, iter.cur);
@@ -297,6 +316,7 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 
 	group.context = AllocSetContextCreate(CurrentMemoryContext, "topgun deletions",
 										  ALLOCSET_SMALL_SIZES);
+	group.writer = tg_tombstones_begin();
 	while (tg_tuplesort_getdatum(sort, &value, &isnull))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -304,6 +324,7 @@ tg_deletions_write(slist_head *pieces, int segment, TgStamp batch)
 		pfree(DatumGetPointer(value));
 	}
 	end_group(&group);
+	tg_tombstones_end(group.writer);
 	MemoryContextDelete(group.context);
 	tuplesort_end(sort);
 	close_tables();

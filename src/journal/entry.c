@@ -9,7 +9,7 @@
  *		table		number
  *		new stamp	64 bits, if HAS_NEW_STAMP
  *		old stamp	64 bits, if HAS_OLD_STAMP
- *		key length	number, not for TRUNCATE
+ *		key length	number, not for TRUNCATE and BEGIN
  *		key			so many bytes
  *
  * A number is seven bits a byte, low ones first, the top bit set in all bytes
@@ -57,9 +57,17 @@ is_sound(const TgEntry *entry)
 		case TG_OP_ANNOUNCE:
 			return entry->key.len > 0;
 		case TG_OP_TRUNCATE:
-			return !entry->had_row && entry->key.len == 0;
+			return entry->old_stamp == TG_NO_STAMP && entry->key.len == 0;
+		case TG_OP_BEGIN:
+			return !entry->had_row && entry->new_stamp == TG_NO_STAMP && entry->key.len == 0;
 	}
 	return false;
+}
+
+static bool
+has_key(TgOp op)
+{
+	return op != TG_OP_TRUNCATE && op != TG_OP_BEGIN;
 }
 
 static char *
@@ -147,7 +155,7 @@ tg_entry_write(StringInfo buf, const TgEntry *entry)
 		at = put_stamp(at, entry->new_stamp);
 	if (entry->old_stamp != TG_NO_STAMP)
 		at = put_stamp(at, entry->old_stamp);
-	if (entry->op != TG_OP_TRUNCATE)
+	if (has_key(entry->op))
 		at = put_number(at, entry->key.len);
 
 	tg_write_bytes(buf, head, at - head);
@@ -176,7 +184,7 @@ tg_entry_read(TgReader *reader, TgEntry *entry)
 	entry->old_stamp = read_stamp(reader, head & HAS_OLD_STAMP);
 	entry->key.data = NULL;
 	entry->key.len = 0;
-	if (entry->op != TG_OP_TRUNCATE)
+	if (has_key(entry->op))
 	{
 		entry->key.len = read_number(reader);
 		entry->key.data = tg_read_bytes(reader, entry->key.len);

@@ -46,6 +46,7 @@ tg_fate_add(TgFate *fate, const TgEntry *entry)
 			break;
 		case TG_OP_TRUNCATE:
 		case TG_OP_ANNOUNCE:
+		case TG_OP_BEGIN:
 			break;
 	}
 }

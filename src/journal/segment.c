@@ -9,9 +9,16 @@
  *
  *	writer:	read the current segment, lock it, read again; retry if changed
  *	reader:	lock all segments, then check its cursor against the cut
- *	janitor: lock a segment exclusively, empty it and publish the cut, commit
+ *	janitor: lock a segment exclusively, empty it, commit, publish the cut,
+ *			release the lock
  *
- * The reader either came first, and the janitor gives up, or sees the cut.
+ * The reader either came first, and the janitor gives up, or sees the cut.  It
+ * is published by the commit itself, while the lock is held: were it earlier,
+ * a rollback would leave readers refused what is there.
+ *
+ * Readers that are behind find their journal in full segments; there are few,
+ * so that they must be large then.  While all that is full can be emptied at
+ * once, small ones will do.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,8 +27,10 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "base/catalog.h"
 #include "base/database.h"
+#include "base/failpoint.h"
 #include "base/guc.h"
 #include "catalog/indexing.h"
 #include "commands/tablecmds.h"
@@ -167,13 +176,52 @@ save_state(int current, TgPosition cut)
 }
 
 /*
- * The greatest position in a segment, 0 if it is empty.
+ * The state that this transaction stores, for all to see when it commits.
+ */
+static struct
+{
+	bool		is_set;
+	int			slot;
+	int			current;
+	TgPosition	cut;
+}			stored;
+
+static void
+publish(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && stored.is_set)
+	{
+		pg_atomic_write_u64(&shared->cut[stored.slot], stored.cut);
+		pg_atomic_write_u32(&shared->current[stored.slot], stored.current);
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		stored.is_set = false;
+}
+
+static void
+store_state(int current, TgPosition cut)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+		RegisterXactCallback(publish, NULL);
+	is_registered = true;
+
+	save_state(current, cut);
+	stored.slot = tg_database_slot();
+	stored.current = current;
+	stored.cut = cut;
+	stored.is_set = true;
+}
+
+/*
+ * The greatest or the least position in a segment, 0 if it is empty.
  */
 static TgPosition
-greatest_position(int segment)
+end_position(int segment, const char *order)
 {
-	char	   *query = psprintf("SELECT position FROM topgun.journal_%d ORDER BY 1 DESC LIMIT 1",
-								 segment);
+	char	   *query = psprintf("SELECT position FROM topgun.journal_%d ORDER BY 1 %s LIMIT 1",
+								 segment, order);
 	TgPosition	position = 0;
 
 	/* not read only: with a snapshot that is newer than the lock */
@@ -190,62 +238,107 @@ greatest_position(int segment)
 }
 
 /*
- * Empty a segment if all have read it and nobody uses it.
+ * May a segment go whose greatest position is this?  Those that have not read
+ * it count for nothing if it is the oldest, and the journal is too large or
+ * this part of it too old.
  */
 static bool
-try_empty(int segment, TgPosition read_by_all)
+may_go(const TgCutRule *rule, TgPosition last, bool is_oldest)
+{
+	if (last > rule->folded)
+		return false;
+	if (last <= rule->read_by_all)
+		return true;
+	return is_oldest && (last <= rule->expired || tg_journal_bytes() > rule->max_bytes);
+}
+
+/*
+ * Empty a segment if the rule allows it and nobody uses it.
+ */
+static bool
+try_empty(int segment, const TgCutRule *rule, bool is_oldest, TgPosition *cut)
 {
 	Oid			relid = tg_catalog_oid(TG_CAT_JOURNAL + segment);
 	Oid			part_relid = tg_catalog_oid(TG_CAT_JOURNAL_PART + segment);
-	TgPosition	last;
+	TgPosition	last = end_position(segment, "DESC");
 	char	   *query;
 
-	if (!ConditionalLockRelationOid(relid, AccessExclusiveLock) ||
-		!ConditionalLockRelationOid(part_relid, AccessExclusiveLock))
-		return false;
-
-	last = greatest_position(segment);
-	if (last > read_by_all)
+	if (!may_go(rule, last, is_oldest) ||
+		!ConditionalLockRelationOid(relid, AccessExclusiveLock) ||
+		!ConditionalLockRelationOid(part_relid, AccessExclusiveLock) ||
+		end_position(segment, "DESC") != last)
 		return false;
 
 	query = psprintf("TRUNCATE topgun.journal_%d, topgun.journal_%d_part", segment, segment);
 	if (SPI_execute(query, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not empty journal segment %d", segment);
-
-	/* nobody reads the segment before we commit, so nobody acts on this */
-	last = Max(last, tg_segment_cut());
-	save_state(current_segment(), last);
-	pg_atomic_write_u64(&shared->cut[tg_database_slot()], last);
+	*cut = Max(last, tg_segment_cut());
+	store_state(current_segment(), *cut);
+	TG_FAILPOINT("cut-before-commit");
 	return true;
 }
 
 /*
- * One step of the rotation, in a transaction of its own: empty the segment
- * after the current one, or, if it is empty and the current one is full, make
- * it the current one.  read_by_all is the position that every peer has read
- * durably.  Returns true if something was done.
+ * Is it time to go on in the next segment?  If older ones are kept for somebody,
+ * a segment is full at its share of all that may be kept, so that a cut by size
+ * takes no more than that.  And none is written for so long that its end is
+ * young when its beginning is too old.
  */
-bool
-tg_segment_rotate(TgPosition read_by_all)
+static bool
+is_full(int segment, const TgCutRule *rule, bool others_are_kept)
+{
+	int64		bytes = segment_bytes(segment);
+	int64		share = rule->max_bytes / TG_JOURNAL_SEGMENTS;
+	int64		full = Min((int64) tg_journal_segment_size_kb * 1024, share);
+	TgPosition	first;
+
+	if (bytes >= (others_are_kept ? share : full))
+		return true;
+	first = end_position(segment, "ASC");
+	return first > 0 && first <= rule->aged;
+}
+
+static bool
+rotate(const TgCutRule *rule, TgPosition *cut)
 {
 	int			current = current_segment();
 	int			next = (current + 1) % TG_JOURNAL_SEGMENTS;
-	bool		done = false;
+	bool		others_are_kept = false;
 
-	if (segment_bytes(next) > 0)
+	for (int i = 1; i < TG_JOURNAL_SEGMENTS; i++)
 	{
-		SPI_connect();
-		done = try_empty(next, read_by_all);
-		SPI_finish();
-		return done;
+		int			segment = (current + i) % TG_JOURNAL_SEGMENTS;
+
+		if (segment_bytes(segment) == 0)
+			continue;
+		if (try_empty(segment, rule, !others_are_kept, cut))
+			return true;
+		others_are_kept = true;
 	}
-	if (segment_bytes(current) < (int64) tg_journal_segment_size_kb * 1024)
+	if (segment_bytes(next) > 0 || !is_full(current, rule, others_are_kept))
 		return false;
 
 	/* writers that still hold the old one may finish there */
-	save_state(next, tg_segment_cut());
-	pg_atomic_write_u32(&shared->current[tg_database_slot()], next);
+	store_state(next, tg_segment_cut());
 	return true;
+}
+
+/*
+ * One step of the rotation, in a transaction of its own: empty a segment, or,
+ * if the next one is empty and the current one is full, make that the current
+ * one.  Returns true if something was done; *cut is set if that has cut the
+ * journal, else 0.
+ */
+bool
+tg_segment_rotate(const TgCutRule *rule, TgPosition *cut)
+{
+	bool		done;
+
+	*cut = 0;
+	SPI_connect();
+	done = rotate(rule, cut);
+	SPI_finish();
+	return done;
 }
 
 /*

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/attempt.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "executor/spi.h"
@@ -103,14 +104,23 @@ static void
 merge_exchange(void *arg)
 {
 	Attempt    *attempt = arg;
+	TgDoubt		doubt = attempt->merge->doubt;
 	TgTarget   *target = tg_merge_open_table(attempt->table, RowExclusiveLock);
+	bool	   *stepped_aside;
 
 	if (target == NULL)
 		return;
+	stepped_aside = palloc(attempt->nchanges * sizeof(bool));
 	for (int i = 0; i < attempt->nchanges; i++)
-		tg_merge_step_aside(attempt->merge, target, attempt->changes[i]);
+		stepped_aside[i] = tg_merge_step_aside(attempt->merge, target, attempt->changes[i]);
+	for (int i = 0; i < attempt->nchanges; i++)
+	{
+		/* that a row is gone which has just made room says nothing */
+		attempt->merge->doubt = stepped_aside[i] ? TG_DOUBT_NEVER : doubt;
+		tg_merge_change(attempt->merge, target, attempt->changes[i]);
+	}
+	attempt->merge->doubt = doubt;
 	tg_merge_close_table(target);
-	merge_in_order(attempt);
 }
 
 /*
@@ -121,7 +131,8 @@ static ErrorData *
 try_merge(Attempt *attempt, void (*merge_them) (void *))
 {
 	TgMergeCounts counts = attempt->merge->counts;
-	ErrorData  *error = tg_merge_try(merge_them, attempt);
+	TgDoubt		doubt = attempt->merge->doubt;
+	ErrorData  *error = tg_attempt(merge_them, attempt);
 
 	if (error == NULL)
 		return NULL;
@@ -129,6 +140,7 @@ try_merge(Attempt *attempt, void (*merge_them) (void *))
 		ReThrowError(error);
 	MemoryContextReset(attempt->merge->scratch);
 	attempt->merge->counts = counts;
+	attempt->merge->doubt = doubt;
 	return error;
 }
 
@@ -169,6 +181,7 @@ merge_one_by_one(Attempt *all)
 {
 	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
 
+	all->merge->is_wary = true;
 	for (int i = 0; i < all->nchanges; i++)
 	{
 		Attempt		one = {all->merge, all->table, &all->changes[i], 1};
@@ -176,6 +189,7 @@ merge_one_by_one(Attempt *all)
 		errors[i] = try_merge(&one, merge_in_order);
 	}
 	try_exchange(all, errors);
+	all->merge->is_wary = false;
 	return errors;
 }
 
@@ -262,17 +276,18 @@ retry_in_table(TgMerge *merge, TgTableId table, TgBytes *keys, int nkeys)
 }
 
 /*
- * The keys that are to be tried now, sorted by table: those that have waited
- * long enough, the longer the more often they have failed.  Those that unique
+ * The keys that are to be tried now, sorted by table, in each table those in
+ * doubt last: those that have waited long enough, the longer the more often they have failed.  Those that unique
  * values are in the way of come together, so that they can exchange them.  Not
  * more at once than fit into memory.
  */
 static int
-read_due(TgTableId **tables, TgBytes **keys)
+read_due(TgTableId **tables, TgBytes **keys, bool **are_doubtful)
 {
 	const char *query =
 	"WITH waiting AS ("
 	" SELECT table_id, key, stamp, octet_length(payload) AS bytes, sqlstate = '23505' AS is_unique,"
+	" sqlstate = 'TG010' AS is_doubtful,"
 	" now() > last_try + least(interval '2 s' * 2 ^ least(tries, 10), interval '5 min') AS is_due"
 	" FROM topgun.quarantine), "
 	"grouped AS ("
@@ -281,8 +296,8 @@ read_due(TgTableId **tables, TgBytes **keys)
 	"summed AS ("
 	" SELECT *, sum(bytes) OVER (ORDER BY table_id, stamp NULLS FIRST, key) - bytes AS bytes_before"
 	" FROM grouped WHERE is_due OR (is_unique AND is_unique_due)) "
-	"SELECT table_id, key FROM summed WHERE bytes_before < 16 * 1024 * 1024 "
-	"ORDER BY table_id, stamp NULLS FIRST, key LIMIT 10000";
+	"SELECT table_id, key, is_doubtful FROM summed WHERE bytes_before < 16 * 1024 * 1024 "
+	"ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key LIMIT 10000";
 	TupleDesc	desc;
 	int			nkeys;
 
@@ -292,6 +307,7 @@ read_due(TgTableId **tables, TgBytes **keys)
 	nkeys = (int) SPI_processed;
 	*tables = palloc(Max(nkeys, 1) * sizeof(TgTableId));
 	*keys = palloc(Max(nkeys, 1) * sizeof(TgBytes));
+	*are_doubtful = palloc(Max(nkeys, 1) * sizeof(bool));
 	for (int i = 0; i < nkeys; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -299,6 +315,7 @@ read_due(TgTableId **tables, TgBytes **keys)
 
 		(*tables)[i] = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
 		(*keys)[i] = tg_bytes_of_varlena(DatumGetByteaPCopy(SPI_getbinval(row, desc, 2, &isnull)));
+		(*are_doubtful)[i] = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
 	}
 	return nkeys;
 }
@@ -312,6 +329,7 @@ tg_merge_retry_quarantined(void)
 	TgMerge		merge;
 	TgTableId  *tables;
 	TgBytes    *keys;
+	bool	   *are_doubtful;
 	int			nkeys;
 	int			nmerged = 0;
 
@@ -320,12 +338,15 @@ tg_merge_retry_quarantined(void)
 
 	tg_merge_begin(&merge, 0, NULL);
 	SPI_connect();
-	nkeys = read_due(&tables, &keys);
+	nkeys = read_due(&tables, &keys, &are_doubtful);
 	for (int start = 0, end; start < nkeys; start = end)
 	{
 		for (end = start + 1; end < nkeys; end++)
-			if (tables[end] != tables[start])
+			if (tables[end] != tables[start] || are_doubtful[end] != are_doubtful[start])
 				break;
+
+		/* our vector covers all that waits, so it says nothing of any of it */
+		merge.doubt = are_doubtful[start] ? TG_DOUBT_ALWAYS : TG_DOUBT_NEVER;
 		nmerged += retry_in_table(&merge, tables[start], &keys[start], end - start);
 	}
 	SPI_finish();

@@ -20,9 +20,12 @@
 
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/error.h"
 #include "base/failpoint.h"
+#include "clock/identity.h"
 #include "executor/executor.h"
 #include "journal/append.h"
+#include "journal/cursor.h"
 #include "merge/change.h"
 #include "merge/conflict.h"
 #include "merge/load.h"
@@ -163,21 +166,58 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 }
 
 /*
- * The row is not here: insert it.  Returns false if the key was taken.
+ * The row may have been deleted here, and the tombstone collected.  If we have
+ * had it, it was.  Nothing was written.
  */
-static bool
+static void
+settle_doubt(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	if (merge->doubt == TG_DOUBT_UNLESS_COVERED &&
+		tg_vector_covers(tg_own_vector(tg_node_id_required()), change->stamp))
+		return;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_TG_DOUBTFUL),
+			 errmsg("row of table \"%s\" may have been deleted here",
+					RelationGetRelationName(target->rel)),
+			 errdetail("It has come late: tombstones of its age are no longer kept, and this node does not know whether it ever had the row."),
+			 errhint("Write the row anew, with whatever values, if it is to live.")));
+}
+
+/*
+ * What can be known of an absent row before it is inserted.  An insertion that
+ * fails must not be what decides, so whoever has seen one fail asks for it.
+ */
+static TgInsertResult
+look_before_insert(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgBytes key)
+{
+	if (merge->doubt == TG_DOUBT_NEVER ||
+		!(merge->is_wary || tg_stamp_is_doubtful(change->stamp)))
+		return TG_INSERT_DONE;
+	if (tg_leaf_is_deleted(leaf, change->stamp, key))
+		return TG_INSERT_IS_DELETED;
+	return tg_stamp_is_doubtful(change->stamp) ? TG_INSERT_IS_DOUBTFUL : TG_INSERT_DONE;
+}
+
+/*
+ * The row is not here: insert it.
+ */
+static TgInsertResult
 merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change, TgBytes key)
 {
-	TgInsertResult result;
+	TgInsertResult result = look_before_insert(merge, leaf, change, key);
 
 	TG_FAILPOINT("merge-before-insert");
-	result = tg_leaf_insert(target, leaf, change->stamp, key);
+	if (result == TG_INSERT_DONE)
+		result = tg_leaf_insert(target, leaf, change->stamp, key, merge->doubt != TG_DOUBT_NEVER);
 	if (result == TG_INSERT_KEY_TAKEN)
-		return false;
+		return result;
 	if (result == TG_INSERT_IS_DELETED)
 		tg_conflict_check_deleted(merge, target, leaf, change, key);
+	if (result == TG_INSERT_IS_DOUBTFUL)
+		settle_doubt(merge, target, change);
 	count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
-	return true;
+	return result;
 }
 
 /*
@@ -219,6 +259,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	StringInfoData key_buf;
 	TgBytes		key;
 	TgLeaf	   *leaf;
+	TgInsertResult result = TG_INSERT_DONE;
 
 	initStringInfo(&key_buf);
 	tg_change_load(target, change, &key_buf);
@@ -245,10 +286,13 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 			merge_absent_delete(merge, target, change);
 			break;
 		}
-		else if (merge_absent_row(merge, target, leaf, change, key))
+		else if ((result = merge_absent_row(merge, target, leaf, change, key)) != TG_INSERT_KEY_TAKEN)
 			break;
 	}
-	tg_quarantine_resolve(target, key, change->stamp);
+
+	/* what was dropped because we have had it may be what waits */
+	if (result != TG_INSERT_IS_DOUBTFUL)
+		tg_quarantine_resolve(target, key, change->stamp);
 }
 
 /*
@@ -273,21 +317,25 @@ tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change)
 
 /*
  * Make room for a change that exchanges unique values with others: if our row
- * of its key is older, it goes, and comes back as the change has it.
+ * of its key is older, it goes, and has to come back as the change has it.
+ * True if it has gone.
  */
-void
+bool
 tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 {
 	MemoryContext old = MemoryContextSwitchTo(merge->scratch);
 	StringInfoData key;
 	TgLeaf	   *leaf;
+	bool		goes;
 
 	initStringInfo(&key);
 	tg_change_load(target, change, &key);
 	leaf = tg_target_route(target);
-	if (find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf))
+	goes = find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf);
+	if (goes)
 		tg_leaf_delete(target, leaf, change->stamp);
 	CommandCounterIncrement();
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(merge->scratch);
+	return goes;
 }

@@ -12,6 +12,6 @@
 #include "row/change.h"
 
 extern void tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change);
-extern void tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change);
+extern bool tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change);
 
 #endif							/* TG_MERGE_CHANGE_H */

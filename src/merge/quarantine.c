@@ -24,6 +24,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "base/attempt.h"
 #include "base/catalog.h"
 #include "base/database.h"
 #include "base/hash.h"
@@ -342,7 +343,7 @@ find_key(Entry *fresh, TgTable *table)
 	}
 	else if (fresh->key.len > 0)
 	{
-		ErrorData  *error = tg_merge_try(read_contents, fresh);
+		ErrorData  *error = tg_attempt(read_contents, fresh);
 
 		if (error != NULL)
 			FreeErrorData(error);
@@ -481,7 +482,7 @@ put(TgMerge *merge, Entry *fresh)
 
 	pg_atomic_write_u32(&shared->use[tg_database_slot()], IN_USE);
 	/* another one may have put the key aside meanwhile: then it is there now */
-	while ((error = tg_merge_try(store, fresh)) != NULL)
+	while ((error = tg_attempt(store, fresh)) != NULL)
 		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
 			ReThrowError(error);
 

@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "merge/session.h"
 #include "miscadmin.h"
@@ -17,7 +16,6 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 static void
@@ -42,8 +40,9 @@ fire_triggers_at_once(void)
 
 /*
  * Begin to merge changes of a peer in this transaction, as a replica: the
- * triggers that the origin has fired do not fire again.  Mirrored by
- * tg_merge_end(); an error takes the settings back by itself.
+ * triggers that the origin has fired do not fire again.  Rows that may have been
+ * deleted here are in doubt unless the caller sets "doubt" to something else.
+ * Mirrored by tg_merge_end(); an error takes the settings back by itself.
  */
 void
 tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector)
@@ -69,40 +68,6 @@ tg_merge_end(TgMerge *merge)
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, merge->guc_nest);
 	MemoryContextDelete(merge->scratch);
-}
-
-/*
- * Run something in a subtransaction, in a memory context of its own.  NULL if
- * it succeeded; otherwise it is undone, and the error is in the caller's
- * context, for the caller to decide.
- */
-ErrorData *
-tg_merge_try(void (*run) (void *arg), void *arg)
-{
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(old, "topgun attempt", ALLOCSET_DEFAULT_SIZES);
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		run(arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(old);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-	CurrentResourceOwner = owner;
-	MemoryContextDelete(context);
-	return error;
 }
 
 /*

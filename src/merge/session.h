@@ -11,7 +11,6 @@
 #include "clock/vector.h"
 #include "row/target.h"
 #include "storage/lockdefs.h"
-#include "utils/elog.h"
 
 /* What one merging transaction has done. */
 typedef struct TgMergeCounts
@@ -23,9 +22,23 @@ typedef struct TgMergeCounts
 	int64		quarantined;
 } TgMergeCounts;
 
+/*
+ * A row that is not here, has no tombstone and is not newer than one that was
+ * collected may have been deleted.  What becomes of it?
+ */
+typedef enum TgDoubt
+{
+	TG_DOUBT_UNLESS_COVERED,	/* dropped if we have had it, else refused */
+	TG_DOUBT_ALWAYS,			/* refused */
+	TG_DOUBT_NEVER				/* merged: the sender knows */
+} TgDoubt;
+
 typedef struct TgMerge
 {
 	TgNodeId	peer;			/* 0: nobody in particular */
+	TgDoubt		doubt;
+	bool		is_wary;		/* look for a tombstone before an insertion,
+								 * too: a failure shall not hide one */
 	const TgVector *peer_vector;	/* what the peer had merged, or NULL */
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
@@ -34,7 +47,6 @@ typedef struct TgMerge
 
 extern void tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector);
 extern void tg_merge_end(TgMerge *merge);
-extern ErrorData *tg_merge_try(void (*run) (void *arg), void *arg);
 extern TgTarget *tg_merge_open_table(TgTableId id, LOCKMODE lockmode);
 extern void tg_merge_close_table(TgTarget *target);
 

@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "base/catalog.h"
 #include "merge/unverified.h"
@@ -37,4 +39,29 @@ tg_unverified_note(TgTableId table, const TgChange *deletion)
 	rel = table_open(tg_catalog_oid(TG_CAT_UNVERIFIED), RowExclusiveLock);
 	tg_catalog_insert(rel, values, nulls);
 	table_close(rel, RowExclusiveLock);
+}
+
+/*
+ * The least stamp of those that are noted, TG_NO_STAMP if none is.
+ */
+TgStamp
+tg_unverified_oldest(Snapshot snapshot)
+{
+	Relation	rel = table_open(tg_catalog_oid(TG_CAT_UNVERIFIED), AccessShareLock);
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TgStamp		oldest = TG_NO_STAMP;
+	HeapTuple	tuple;
+
+	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool		isnull;
+		TgStamp		stamp = DatumGetTgStamp(heap_getattr(tuple, TG_UNVERIFIED_STAMP,
+														 RelationGetDescr(rel), &isnull));
+
+		if (oldest == TG_NO_STAMP || stamp < oldest)
+			oldest = stamp;
+	}
+	table_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return oldest;
 }

@@ -9,6 +9,7 @@
 #define TG_MERGE_UNVERIFIED_H
 
 #include "row/change.h"
+#include "utils/snapshot.h"
 
 /* Columns of topgun.unverified. */
 enum
@@ -18,5 +19,6 @@ enum
 };
 
 extern void tg_unverified_note(TgTableId table, const TgChange *deletion);
+extern TgStamp tg_unverified_oldest(Snapshot snapshot);
 
 #endif							/* TG_MERGE_UNVERIFIED_H */

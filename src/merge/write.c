@@ -19,6 +19,7 @@
 #include "executor/nodeModifyTable.h"
 #include "journal/stamping.h"
 #include "merge/write.h"
+#include "row/gc_floor.h"
 #include "row/tombstone.h"
 #include "storage/lmgr.h"
 #include "utils/rel.h"
@@ -52,8 +53,11 @@ refuse_deferred_conflicts(TgLeaf *leaf, List *recheck_indexes)
 						RelationGetRelationName(leaf->rel))));
 }
 
-static bool
-is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key)
+/*
+ * Is there, as of now, a tombstone of the key that is as new as the stamp?
+ */
+bool
+tg_leaf_is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key)
 {
 	Snapshot	snapshot;
 	TgStamp		tombstone;
@@ -67,12 +71,23 @@ is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key)
 }
 
 /*
+ * Can a tombstone that is as new as the stamp have been collected?  Ask after
+ * looking for it: the floor is raised before a tombstone goes.
+ */
+bool
+tg_stamp_is_doubtful(TgStamp stamp)
+{
+	return stamp <= tg_gc_floor() && stamp != TG_NO_STAMP;
+}
+
+/*
  * Insert leaf->row if its key is free.  The key is taken first, so that no
  * other row can come in between; then the tombstones are looked at, and one
- * as new as the row takes it back.  Needs an active snapshot.
+ * as new as the row takes it back.  So does the doubt whether there has been
+ * one, if the caller wants to know.  Needs an active snapshot.
  */
 TgInsertResult
-tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key)
+tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool may_doubt)
 {
 	List	   *arbiters = list_make1_oid(leaf->table->key_index);
 	List	   *recheck;
@@ -80,6 +95,7 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key)
 	uint32		token;
 	bool		conflict = false;
 	bool		deleted;
+	bool		doubtful;
 
 	prepare_row(target, leaf, CMD_INSERT);
 
@@ -87,14 +103,18 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key)
 	table_tuple_insert_speculative(leaf->rel, leaf->row, GetCurrentCommandId(true), 0, NULL, token);
 	recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
 									  false, true, &conflict, arbiters, false);
-	deleted = !conflict && is_deleted(leaf, stamp, key);
-	table_tuple_complete_speculative(leaf->rel, leaf->row, token, !conflict && !deleted);
+	deleted = !conflict && tg_leaf_is_deleted(leaf, stamp, key);
+	doubtful = !conflict && !deleted && may_doubt && tg_stamp_is_doubtful(stamp);
+	table_tuple_complete_speculative(leaf->rel, leaf->row, token,
+									 !conflict && !deleted && !doubtful);
 	SpeculativeInsertionLockRelease(xid);
 
 	if (conflict)
 		return TG_INSERT_KEY_TAKEN;
 	if (deleted)
 		return TG_INSERT_IS_DELETED;
+	if (doubtful)
+		return TG_INSERT_IS_DOUBTFUL;
 
 	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
 	tg_merge_expect(leaf->relid, stamp);

@@ -14,10 +14,15 @@ typedef enum TgInsertResult
 {
 	TG_INSERT_DONE,
 	TG_INSERT_KEY_TAKEN,		/* somebody else was faster; nothing is left */
-	TG_INSERT_IS_DELETED		/* a tombstone is as new; nothing is left */
+	TG_INSERT_IS_DELETED,		/* a tombstone is as new; nothing is left */
+	TG_INSERT_IS_DOUBTFUL		/* one may have been collected; nothing is
+								 * left */
 } TgInsertResult;
 
-extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key);
+extern bool tg_leaf_is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key);
+extern bool tg_stamp_is_doubtful(TgStamp stamp);
+extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key,
+									 bool may_doubt);
 extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 

@@ -18,10 +18,12 @@
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/database.h"
-#include "catalog/indexing.h"
+#include "catalog/index.h"
 #include "port/atomics.h"
 #include "row/stamp.h"
 #include "row/tombstone.h"
@@ -30,10 +32,9 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-enum
-{
-	COLUMN_STAMP = 1, COLUMN_TABLE, COLUMN_HASH, COLUMN_KEY, COLUMNS = COLUMN_KEY
-};
+#define BATCH_TUPLES	500		/* written together */
+#define BATCH_BYTES		65536
+#define WALK_STEPS		8		/* before looking a hash up in the index */
 
 typedef struct TombstoneShared
 {
@@ -91,7 +92,7 @@ tg_tombstone_learn(void)
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		bool		isnull;
-		TgStamp		stamp = DatumGetTgStamp(heap_getattr(tuple, COLUMN_STAMP,
+		TgStamp		stamp = DatumGetTgStamp(heap_getattr(tuple, TG_TOMBSTONE_STAMP,
 														 RelationGetDescr(rel), &isnull));
 
 		greatest = Max(greatest, stamp);
@@ -108,8 +109,8 @@ begin_scan(Relation rel, TgTable *table, uint32 hash, Snapshot snapshot)
 {
 	ScanKeyData keys[2];
 
-	ScanKeyInit(&keys[0], COLUMN_TABLE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
-	ScanKeyInit(&keys[1], COLUMN_HASH, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) hash));
+	ScanKeyInit(&keys[0], TG_TOMBSTONE_TABLE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
+	ScanKeyInit(&keys[1], TG_TOMBSTONE_HASH, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum((int32) hash));
 	return systable_beginscan(rel, tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), true, snapshot, 2, keys);
 }
 
@@ -118,9 +119,9 @@ is_of_key(Relation rel, HeapTuple tuple, TgTable *table, TgBytes key, TgStamp *s
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	bool		isnull;
-	bytea	   *bytes = DatumGetByteaPP(heap_getattr(tuple, COLUMN_KEY, desc, &isnull));
+	bytea	   *bytes = DatumGetByteaPP(heap_getattr(tuple, TG_TOMBSTONE_KEY, desc, &isnull));
 
-	*stamp = DatumGetTgStamp(heap_getattr(tuple, COLUMN_STAMP, desc, &isnull));
+	*stamp = DatumGetTgStamp(heap_getattr(tuple, TG_TOMBSTONE_STAMP, desc, &isnull));
 	return tg_key_equal(table->key,
 						tg_bytes_of_varlena(bytes), key);
 }
@@ -149,60 +150,218 @@ tg_tombstone_find(TgTable *table, TgBytes key, Snapshot snapshot)
 }
 
 /*
+ * Writes tombstones, many of them fast if they come in the order of table and
+ * hash, as the index has them.
+ */
+struct TgTombstoneWriter
+{
+	Relation	rel;
+	Relation	index;
+	IndexInfo  *index_info;
+
+	/* the tombstones that were there before, in the order of the index */
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	TupleTableSlot *old;
+	TgTableId	table;			/* of the scan; 0: not begun */
+	int32		begin;			/* the scan has been at hashes from here ... */
+	int32		next;			/* ... to here, which is in "old" */
+	bool		at_end;			/* there is none */
+
+	/* those that are not yet written */
+	TupleDesc	desc;			/* a copy, so that slots need not pin it */
+	TupleTableSlot *slots[BATCH_TUPLES];
+	int			nslots;
+	Size		bytes;
+	MemoryContext context;		/* of their tuples; reset with each batch */
+};
+
+/*
+ * Begin to write tombstones in this command.  Ended by tg_tombstones_end().
+ */
+TgTombstoneWriter *
+tg_tombstones_begin(void)
+{
+	TgTombstoneWriter *writer = palloc0(sizeof(TgTombstoneWriter));
+
+	writer->rel = table_open(tg_catalog_oid(TG_CAT_TOMBSTONE), RowExclusiveLock);
+	writer->index = index_open(tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), RowExclusiveLock);
+	writer->index_info = BuildIndexInfo(writer->index);
+	writer->desc = CreateTupleDescCopy(RelationGetDescr(writer->rel));
+	writer->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	writer->scan = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
+	writer->old = table_slot_create(writer->rel, NULL);
+	writer->context = AllocSetContextCreate(CurrentMemoryContext, "topgun tombstones",
+											ALLOCSET_DEFAULT_SIZES);
+	return writer;
+}
+
+static void
+advance_scan(TgTombstoneWriter *writer)
+{
+	bool		isnull;
+
+	writer->at_end = !index_getnext_slot(writer->scan, ForwardScanDirection, writer->old);
+	if (!writer->at_end)
+		writer->next = DatumGetInt32(slot_getattr(writer->old, TG_TOMBSTONE_HASH, &isnull));
+}
+
+static void
+restart_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
+{
+	ScanKeyData keys[2];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(hash));
+	index_rescan(writer->scan, keys, 2, NULL, 0);
+	writer->table = table;
+	writer->begin = hash;
+	advance_scan(writer);
+}
+
+/*
+ * Bring the scan to the first tombstone with this hash, or one that would come
+ * after it.  A hash or two further on, it is walked there.
+ */
+static void
+move_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
+{
+	int			steps = 0;
+
+	if (writer->table != table || hash < writer->begin)
+		restart_scan(writer, table, hash);
+	while (!writer->at_end && writer->next < hash)
+	{
+		if (++steps > WALK_STEPS)
+			restart_scan(writer, table, hash);
+		else
+			advance_scan(writer);
+	}
+}
+
+static bool
+is_old_of_key(TgTombstoneWriter *writer, TgTable *table, TgBytes key, TgStamp *stamp)
+{
+	bool		isnull;
+	Datum		bytes = slot_getattr(writer->old, TG_TOMBSTONE_KEY, &isnull);
+
+	*stamp = DatumGetTgStamp(slot_getattr(writer->old, TG_TOMBSTONE_STAMP, &isnull));
+	return tg_key_equal(table->key, tg_bytes_of_varlena(DatumGetByteaPP(bytes)), key);
+}
+
+/*
  * Remove the older tombstones of the key.  One that somebody else is removing
- * now is left to him.
+ * now is left to him.  False if there is one that is not older.
  */
 static bool
-remove_older(Relation rel, TgTable *table, TgBytes key, uint32 hash, TgStamp than)
+remove_older(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp than)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = begin_scan(rel, table, hash, snapshot);
-	HeapTuple	tuple;
 	bool		is_newest = true;
 
-	while ((tuple = systable_getnext(scan)) != NULL)
+	move_scan(writer, table->id, hash);
+	for (; !writer->at_end && writer->next == hash; advance_scan(writer))
 	{
 		TM_FailureData failure;
 		TgStamp		stamp;
 
-		if (!is_of_key(rel, tuple, table, key, &stamp))
+		if (!is_old_of_key(writer, table, key, &stamp))
 			continue;
 		if (stamp >= than)
 			is_newest = false;
 		else
-			(void) heap_delete(rel, &tuple->t_self, GetCurrentCommandId(true),
+			(void) heap_delete(writer->rel, &writer->old->tts_tid, GetCurrentCommandId(true),
 							   InvalidSnapshot, false, &failure, false);
 	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
+	/* the next key may have the same hash: then look again */
+	writer->begin = hash == PG_INT32_MAX ? hash : hash + 1;
+	if (hash == PG_INT32_MAX)
+		writer->table = 0;
 	return is_newest;
 }
 
 /*
+ * The one index is filled directly: what the catalog functions do for each row
+ * costs as much as the insertion.
+ */
+static void
+write_batch(TgTombstoneWriter *writer)
+{
+	heap_multi_insert(writer->rel, writer->slots, writer->nslots, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < writer->nslots; i++)
+	{
+		TupleTableSlot *slot = writer->slots[i];
+		Datum		values[2];
+		bool		nulls[2];
+
+		values[0] = slot_getattr(slot, TG_TOMBSTONE_TABLE, &nulls[0]);
+		values[1] = slot_getattr(slot, TG_TOMBSTONE_HASH, &nulls[1]);
+		(void) index_insert(writer->index, values, nulls, &slot->tts_tid, writer->rel,
+							UNIQUE_CHECK_NO, false, writer->index_info);
+		ExecClearTuple(slot);
+	}
+	writer->nslots = 0;
+	writer->bytes = 0;
+	MemoryContextReset(writer->context);
+}
+
+static void
+add_to_batch(TgTombstoneWriter *writer, TgTableId table, TgBytes key, int32 hash, TgStamp stamp)
+{
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+	Datum		values[TG_TOMBSTONE_COLUMNS];
+	bool		nulls[TG_TOMBSTONE_COLUMNS] = {0};
+	HeapTuple	tuple;
+
+	values[TG_TOMBSTONE_STAMP - 1] = TgStampGetDatum(stamp);
+	values[TG_TOMBSTONE_TABLE - 1] = Int32GetDatum(table);
+	values[TG_TOMBSTONE_HASH - 1] = Int32GetDatum(hash);
+	values[TG_TOMBSTONE_KEY - 1] = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
+	tuple = heap_form_tuple(writer->desc, values, nulls);
+	tuple->t_tableOid = RelationGetRelid(writer->rel);
+	MemoryContextSwitchTo(old);
+
+	if (writer->slots[writer->nslots] == NULL)
+		writer->slots[writer->nslots] = MakeSingleTupleTableSlot(writer->desc, &TTSOpsHeapTuple);
+	ExecStoreHeapTuple(tuple, writer->slots[writer->nslots++], false);
+	writer->bytes += tuple->t_len;
+}
+
+/*
  * Write the tombstone of a key, in place of older ones; if there is one as
- * new or newer, it stays and nothing is written.
+ * new or newer, it stays and nothing is written.  One key at most once by one
+ * writer: it does not see what it has written itself.
  */
 void
-tg_tombstone_write(TgTable *table, TgBytes key, TgStamp stamp)
+tg_tombstones_write(TgTombstoneWriter *writer, TgTable *table, TgBytes key, uint32 hash,
+					TgStamp stamp)
 {
-	Relation	rel = table_open(tg_catalog_oid(TG_CAT_TOMBSTONE), RowExclusiveLock);
-	uint32		hash = tg_key_hash(table->key, key);
+	Assert(hash == tg_key_hash(table->key, key));
 
 	raise_greatest(stamp);
-	if (remove_older(rel, table, key, hash, stamp))
-	{
-		bytea	   *bytes = cstring_to_text_with_len(key.data, key.len);
-		Datum		values[COLUMNS];
-		bool		nulls[COLUMNS] = {0};
+	if (!remove_older(writer, table, key, (int32) hash, stamp))
+		return;
+	add_to_batch(writer, table->id, key, (int32) hash, stamp);
+	if (writer->nslots == BATCH_TUPLES || writer->bytes > BATCH_BYTES)
+		write_batch(writer);
+}
 
-		values[COLUMN_STAMP - 1] = TgStampGetDatum(stamp);
-		values[COLUMN_TABLE - 1] = Int32GetDatum(table->id);
-		values[COLUMN_HASH - 1] = Int32GetDatum((int32) hash);
-		values[COLUMN_KEY - 1] = PointerGetDatum(bytes);
-		tg_catalog_insert(rel, values, nulls);
-		pfree(bytes);
-	}
-	table_close(rel, RowExclusiveLock);
+/*
+ * All tombstones are written.
+ */
+void
+tg_tombstones_end(TgTombstoneWriter *writer)
+{
+	if (writer->nslots > 0)
+		write_batch(writer);
+	for (int i = 0; i < BATCH_TUPLES && writer->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(writer->slots[i]);
+	ExecDropSingleTupleTableSlot(writer->old);
+	index_endscan(writer->scan);
+	index_close(writer->index, RowExclusiveLock);
+	UnregisterSnapshot(writer->snapshot);
+	table_close(writer->rel, RowExclusiveLock);
+	MemoryContextDelete(writer->context);
+	pfree(writer);
 }
 
 Size

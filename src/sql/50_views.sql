@@ -75,11 +75,28 @@ COMMENT ON VIEW topgun.stat_peer IS 'the peers of this node: links, lag, what wa
 CREATE VIEW topgun.stat_table AS
 	SELECT t.id AS table_id, t.schema_name, t.table_name,
 		COALESCE(s.state, 'missing') AS state, s.reason, s.copy_from,
-		c.rows_applied, c.rows_older, c.rows_equal, c.conflicts, c.rows_quarantined
+		c.rows_applied, c.rows_older, c.rows_equal, c.conflicts, c.rows_quarantined,
+		pg_catalog.lpad(pg_catalog.to_hex(m.root), 16, '0') AS root, COALESCE(m.rows, 0) AS rows,
+		COALESCE(d.differing_leaves, 0) AS differing_leaves, d.oldest_difference_ms,
+		COALESCE(d.rows_repaired, 0) AS rows_repaired
 	FROM topgun.replicated_table AS t
 	LEFT JOIN topgun.table_state AS s ON s.table_id = t.id
+	LEFT JOIN topgun.merkle_tree AS m ON m.table_id = t.id
+	LEFT JOIN (SELECT r.table_id, max(r.differing_leaves) AS differing_leaves,
+			max(r.oldest_difference_ms) AS oldest_difference_ms,
+			sum(r.rows_repaired)::bigint AS rows_repaired
+		FROM topgun_internal.repair_status() AS r GROUP BY r.table_id) AS d ON d.table_id = t.id
 	CROSS JOIN LATERAL topgun_internal.table_counts(t.id) AS c;
 COMMENT ON VIEW topgun.stat_table IS 'the replicated tables: whether they are in step, and what was merged';
+
+CREATE VIEW topgun.stat_repair AS
+	SELECT t.schema_name, t.table_name, m.name AS peer, r.root, r.differing_leaves,
+		r.oldest_difference_ms, r.last_compared, r.rows_repaired, r.bytes
+	FROM topgun_internal.repair_status() AS r
+	JOIN topgun.replicated_table AS t ON t.id = r.table_id
+	JOIN topgun.node AS m ON m.id = r.peer_id;
+COMMENT ON VIEW topgun.stat_repair IS
+	'each table as compared with each peer: the peer''s root, leaves that differ for good, what was repaired';
 
 CREATE VIEW topgun.stat_worker AS
 	SELECT w.kind, m.name AS peer, w.pid, w.state, w.failures, w.started

@@ -22,12 +22,10 @@
 #include "journal/inflight.h"
 #include "journal/mark.h"
 #include "journal/read.h"
-#include "merge/quarantine.h"
 #include "miscadmin.h"
-#include "row/tombstone.h"
 #include "row/truncation.h"
 #include "transport/answer.h"
-#include "transport/section.h"
+#include "transport/version.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -38,7 +36,7 @@
 typedef struct ChangedKey
 {
 	TgTableId	table;
-	TgOp		op;				/* only TG_OP_TRUNCATE matters */
+	TgOp		op;				/* of the entry with the newest stamp */
 	TgStamp		stamp;			/* the newest that an entry gives it */
 	TgBytes		key;
 } ChangedKey;
@@ -102,7 +100,7 @@ add_keys(Answer *answer, TgBytes entries, bool from_asker)
 
 	tg_reader_init(&reader, entries.data, entries.len);
 	while ((status = tg_entry_read(&reader, &entry)) == TG_ENTRY_OK)
-		if (!from_asker || !asker_sent(answer, &entry))
+		if (entry.op != TG_OP_BEGIN && (!from_asker || !asker_sent(answer, &entry)))
 			add_key(answer, &entry);
 	if (status == TG_ENTRY_BROKEN)
 		elog(ERROR, "broken journal entry");
@@ -188,63 +186,23 @@ asker_has(Answer *answer, TgStamp stamp)
 }
 
 /*
- * The leaf that holds the current row of a key, or NULL if the key is deleted;
- * the stamp of either, TG_NO_STAMP if there is neither.  For a while a row can
- * stand beside a newer tombstone, see merge/unverified.c: then it is as good
- * as deleted.
- */
-static TgLeaf *
-find_current(Answer *answer, const ChangedKey *key, TgStamp *stamp)
-{
-	TgTarget   *target = answer->sections.target;
-	TgLeaf	   *leaf;
-	TgStamp		deleted;
-
-	tg_target_set_key(target, key->key);
-	leaf = tg_target_try_route(target);
-	if (leaf == NULL || !tg_leaf_find(leaf, answer->snapshot))
-	{
-		*stamp = tg_tombstone_find(target->table, key->key, answer->snapshot);
-		return NULL;
-	}
-
-	*stamp = tg_slot_stamp(leaf->table, leaf->found);
-	if (!tg_tombstone_may_exceed(*stamp))
-		return leaf;
-	deleted = tg_tombstone_find(target->table, key->key, answer->snapshot);
-	if (deleted == TG_NO_STAMP || deleted < *stamp)
-		return leaf;
-	*stamp = deleted;
-	return NULL;
-}
-
-/*
- * Add the current version of a key: the row, the tombstone or what waits in
- * quarantine, the newest of them.
+ * Add the current version of a key.  That of a deletion whose tombstone has
+ * been collected is the entry's own; a row that has gone without a deletion is
+ * damage, which is not passed on.
  */
 static void
 add_current(Answer *answer, const ChangedKey *key)
 {
-	TgSections *sections = &answer->sections;
-	TgStamp		stamp;
-	TgLeaf	   *leaf = find_current(answer, key, &stamp);
-	TgChange	waiting;
+	TgVersion	version;
 
-	if (tg_quarantine_find(key->table, key->key, answer->snapshot, &waiting) &&
-		waiting.stamp > stamp)
+	tg_version_find(answer->sections.target, key->key, answer->snapshot, &version);
+	if (version.kind == TG_VERSION_NONE && key->op == TG_OP_DELETE)
 	{
-		if (waiting.payload.data != NULL && !asker_has(answer, waiting.stamp))
-			tg_section_add(sections, waiting.kind, waiting.stamp, waiting.payload);
-		return;
+		version.kind = TG_VERSION_DELETED;
+		version.stamp = key->stamp;
 	}
-	if (leaf == NULL && stamp == TG_NO_STAMP && key->op != TG_OP_ANNOUNCE)
-		stamp = key->stamp;
-	if (asker_has(answer, stamp))
-		return;
-	if (leaf != NULL)
-		tg_section_add_row(sections, leaf->table, leaf->found);
-	else if (stamp != TG_NO_STAMP)
-		tg_section_add(sections, TG_CHANGE_DELETE, stamp, key->key);
+	if (!asker_has(answer, version.stamp))
+		(void) tg_version_send(&answer->sections, &version, key->key);
 }
 
 /*

@@ -19,6 +19,7 @@
 
 #include "access/relation.h"
 #include "base/error.h"
+#include "base/function.h"
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
 #include "catalog/pg_type.h"
@@ -36,6 +37,7 @@
 #include "transport/state.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -207,25 +209,33 @@ bytea_of(TgBytes bytes)
 	return PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
 }
 
+static Oid
+stamp_type(void)
+{
+	return get_func_rettype(tg_function_oid(TG_FN_CURRENT_STAMP));
+}
+
 /*
  * A key may have two tombstones, the newer one counts.  The limit tells the
  * planner that a chunk is not all there is.
  */
 static void
-add_tombstones(Chunk *chunk, TgBytes after_key)
+add_tombstones(Chunk *chunk, TgBytes after_key, TgStamp newer_than)
 {
 	TgTable    *table = chunk->sections.target->table;
 	int32		hash = PG_INT32_MIN;
-	QueryParams params = {.n = 3,.types = {INT4OID, INT4OID, BYTEAOID}};
+	QueryParams params = {.n = 4,.types = {INT4OID, INT4OID, BYTEAOID, stamp_type()}};
 
 	if (after_key.len > 0)
 		hash = (int32) tg_key_hash(table->key, after_key);
 	params.values[0] = Int32GetDatum(table->id);
 	params.values[1] = Int32GetDatum(hash);
 	params.values[2] = bytea_of(after_key);
+	params.values[3] = TgStampGetDatum(newer_than);
 	chunk->add = add_change;
 	run_query(chunk, "SELECT topgun.max(stamp), true, key FROM topgun.tombstone "
 			  "WHERE table_id = $1 AND key_hash >= $2 AND (key_hash > $2 OR key > $3) "
+			  "AND stamp OPERATOR(topgun.>) $4 "
 			  "GROUP BY key_hash, key ORDER BY key_hash, key LIMIT 50000", &params);
 }
 
@@ -258,7 +268,7 @@ add_phase(Chunk *chunk, const TgCopyRequest *request)
 	if (phase == PHASE_ROWS)
 		add_rows(chunk, key);
 	else if (phase == PHASE_TOMBSTONES)
-		add_tombstones(chunk, key);
+		add_tombstones(chunk, key, request->newer_than);
 	else if (phase == PHASE_QUARANTINE)
 		add_quarantine(chunk, key);
 	else
@@ -386,14 +396,15 @@ next_start(const TgAnswer *answer, TgBytes at, StringInfo next)
 }
 
 static TgBytes
-ask_for_chunk(TgLink *link, TgTableId table, TgBytes after)
+ask_for_chunk(TgLink *link, TgTableId table, const TgCopyPlace *place)
 {
 	TgCopyRequest request = {
 		.asker = tg_node_id_required(),
 		.epoch = 1,
 		.table = table,
-		.has_after = after.len > 0,
-		.after = after,
+		.has_after = place->after.len > 0,
+		.after = place->after,
+		.newer_than = place->newer_than,
 		.max_bytes = CHUNK_BYTES
 	};
 	StringInfoData buf;
@@ -408,28 +419,42 @@ ask_for_chunk(TgLink *link, TgTableId table, TgBytes after)
 }
 
 /*
- * Copy the next chunk of a table, in the caller's transaction.  "after" is
- * where it begins, empty for the first; it is set to where the next begins, in
- * the current memory context.  False if this was the last one, or if the table
- * has been paused.
+ * The place behind the last row of a table, where the tombstones begin; only
+ * those that are newer than the stamp.
+ */
+void
+tg_copy_skip_rows(TgCopyPlace *place, TgStamp newer_than)
+{
+	static const char phase = PHASE_TOMBSTONES;
+
+	place->after = tg_bytes(&phase, 1);
+	place->newer_than = newer_than;
+}
+
+/*
+ * Copy the next chunk of a table, in the caller's transaction.  "place" is
+ * where it begins, and is moved to where the next begins, in the current
+ * memory context.  False if this was the last one, or if the table has been
+ * paused.
  */
 bool
-tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgBytes *after)
+tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgCopyPlace *place)
 {
 	TgAnswer	answer;
 	TgMerge		merge;
 	StringInfoData next;
 	bool		more;
 
-	tg_answer_read(ask_for_chunk(link, table, *after), &answer);
+	tg_answer_read(ask_for_chunk(link, table, place), &answer);
 	require_chunk(&answer, table);
 	initStringInfo(&next);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, peer, NULL);
+	merge.doubt = TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
-	more = can_go_on(table) && next_start(&answer, *after, &next);
+	more = can_go_on(table) && next_start(&answer, place->after, &next);
 	tg_merge_end(&merge);
 
-	*after = tg_bytes_of_buf(&next);
+	place->after = tg_bytes_of_buf(&next);
 	return more;
 }

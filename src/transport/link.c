@@ -415,6 +415,7 @@ tg_link_receive(TgLink *link, int timeout_ms)
 
 	if (link->result != NULL)
 		PQclear(link->result);
+	link->result = NULL;
 	link->result = next_result(link, deadline);
 	switch (PQresultStatus(link->result))
 	{
@@ -447,4 +448,17 @@ tg_link_ask(TgLink *link, const char *sql, int nparams, const TgLinkParam *param
 	tg_link_send(link, sql, nparams, params);
 	answer = tg_link_receive(link, tg_connect_timeout_ms);
 	return answer.data == NULL ? NULL : pnstrdup(answer.data, answer.len);
+}
+
+/*
+ * Does the error mean that the peer is not there, or not now?  A cancelled
+ * query is not among them: that is what our own user wants.
+ */
+bool
+tg_link_is_absence(int sqlstate)
+{
+	return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_CONNECTION_EXCEPTION ||
+		(ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION &&
+		 sqlstate != ERRCODE_QUERY_CANCELED) ||
+		sqlstate == ERRCODE_TG_NOT_A_NODE;
 }

@@ -24,6 +24,7 @@ typedef struct TgLinkParam
 } TgLinkParam;
 
 extern void tg_link_check_dsn(const char *dsn);
+extern bool tg_link_is_absence(int sqlstate);
 extern TgLink *tg_link_open(const char *dsn, const char *peer);
 extern TgLink *tg_link_open_until(const char *dsn, const char *peer, TimestampTz until);
 extern void tg_link_close(TgLink *link);

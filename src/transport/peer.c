@@ -89,14 +89,17 @@ tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error)
 }
 
 /*
- * The peer has said how much of our journal it has durably merged.
+ * The peer has said how much of our journal it has durably merged, and what of
+ * everybody's.  Both may be less than what it has said before: a peer that was
+ * restored from a backup has less.
  */
 void
-tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor)
+tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, TgStamp settled)
 {
 	TgPeer	   *peer = lock_entry(node);
 
 	peer->acknowledged = cursor;
+	peer->settled = settled;
 	LWLockRelease(shared->lock);
 }
 
@@ -183,6 +186,8 @@ tg_peer_state_name(TgPeerState state)
 			return "refused";
 		case TG_PEER_CUT:
 			return "journal cut";
+		case TG_PEER_RETURNING:
+			return "returning";
 	}
 	return "?";
 }

@@ -19,11 +19,13 @@
 typedef enum TgPeerState
 {
 	TG_PEER_DOWN,				/* CONNECTING */
-	TG_PEER_CONNECTING,			/* STREAMING, DOWN */
+	TG_PEER_CONNECTING,			/* STREAMING, RETURNING, DOWN */
 	TG_PEER_STREAMING,			/* DOWN, CLOCK, REFUSED, CUT */
 	TG_PEER_CLOCK,				/* a stamp too far ahead; DOWN */
 	TG_PEER_REFUSED,			/* the peer does not know us; DOWN */
-	TG_PEER_CUT					/* its journal no longer reaches back; DOWN */
+	TG_PEER_CUT,				/* its journal no longer reaches back; DOWN,
+								 * CONNECTING */
+	TG_PEER_RETURNING			/* finding out what we lack; STREAMING, DOWN */
 } TgPeerState;
 
 /* All protected by the lock "topgun peer". */
@@ -33,6 +35,8 @@ typedef struct TgPeer
 	TgPeerState state;
 	TgCursor	cursor;			/* merged of its journal, visible here */
 	TgCursor	acknowledged;	/* of our journal, durably merged there */
+	TgStamp		settled;		/* everybody's writes up to it are durably
+								 * merged there; TG_NO_STAMP: not known */
 	TgPosition	last_position;	/* newest in its journal that we know of */
 	bool		gave_back;		/* has answered fully since our start */
 	TgMergeCounts counts;
@@ -45,7 +49,7 @@ typedef struct TgPeer
 } TgPeer;
 
 extern void tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error);
-extern void tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor);
+extern void tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, TgStamp settled);
 extern void tg_peer_set_merged(TgNodeId node, TgCursor cursor, TgPosition last_position, bool gave_back);
 extern void tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes);
 extern void tg_peer_forget(TgNodeId node);

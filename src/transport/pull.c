@@ -22,10 +22,10 @@
 #include "base/guc.h"
 #include "clock/identity.h"
 #include "journal/append.h"
-#include "journal/mark.h"
 #include "transport/merge_answer.h"
 #include "transport/peer.h"
 #include "transport/pull.h"
+#include "transport/settled.h"
 #include "transport/state.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -34,6 +34,7 @@
 #define ANSWER_TIMEOUT_MS	(10 * 60 * 1000)	/* for a large backlog */
 #define SAVE_EMPTY_MS		10000	/* store a cursor that moved without
 									 * changes */
+#define SETTLED_MS			500 /* how often to look what is settled here */
 
 /*
  * Prepare to pull from a peer over an open link.  Needs a transaction.
@@ -72,6 +73,31 @@ take_flushed(TgPull *pull)
 }
 
 /*
+ * See what is settled here.  It is computed from what is visible, and told
+ * only once all that was visible then is flushed.
+ */
+static void
+take_settled(TgPull *pull)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (pull->settled_lsn != 0 && pull->settled_lsn <= GetFlushRecPtr(NULL))
+	{
+		pull->settled = pull->next_settled;
+		pull->settled_lsn = 0;
+	}
+	if (pull->settled_lsn != 0 || !TimestampDifferenceExceeds(pull->settled_at, now, SETTLED_MS))
+		return;
+
+	pull->settled_at = now;
+	pull->next_settled = tg_settled_here(pull->node);
+	if (pull->next_settled == TG_NO_STAMP)
+		pull->settled = TG_NO_STAMP;	/* to claim less needs no flush */
+	else
+		pull->settled_lsn = GetXLogInsertRecPtr();
+}
+
+/*
  * Ask, and let the peer wait up to wait_ms for something to answer.  Needs a
  * transaction; the answer may be received in another.
  */
@@ -92,9 +118,10 @@ tg_pull_send(TgPull *pull, int wait_ms)
 	TgLinkParam pull_params[] = {{NULL, 0, true}};
 
 	take_flushed(pull);
+	take_settled(pull);
 	request.flushed = pull->flushed;
-	request.vector = tg_peer_cursor_vector();
-	(void) tg_vector_raise(request.vector, pull->node, tg_mark_for_journal(pull->node));
+	request.settled = pull->settled;
+	request.vector = tg_own_vector(pull->node);
 
 	initStringInfo(&buf);
 	tg_wire_write_pull(&buf, &request);

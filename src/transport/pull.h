@@ -9,7 +9,7 @@
 #define TG_TRANSPORT_PULL_H
 
 #include "access/xlogdefs.h"
-#include "transport/cursor.h"
+#include "journal/cursor.h"
 #include "transport/link.h"
 #include "transport/wire.h"
 
@@ -23,6 +23,10 @@ typedef struct TgPull
 	TgCursor	flushed;		/* of that, known to be durable */
 	TgCursor	pending;		/* will be, once pending_lsn is flushed */
 	XLogRecPtr	pending_lsn;	/* 0: nothing is pending */
+	TgStamp		settled;		/* what we tell of tg_settled_here() */
+	TgStamp		next_settled;	/* will be, once settled_lsn is flushed */
+	XLogRecPtr	settled_lsn;	/* 0: nothing is to be flushed */
+	TimestampTz settled_at;		/* when we looked last */
 	bool		give_back;		/* until one complete answer */
 	bool		behind;			/* the last answer was not complete */
 	TimestampTz saved_at;

@@ -35,7 +35,7 @@
 typedef struct Progress
 {
 	Bitmapset  *done;
-	TgBytes		after;			/* empty: it begins */
+	TgCopyPlace place;
 } Progress;
 
 /*
@@ -68,8 +68,8 @@ read_progress(TgBytes bytes)
 	tg_reader_init(&reader, bytes.data, bytes.len);
 	for (int left = tg_read_u16(&reader); left > 0 && tg_reader_ok(&reader); left--)
 		progress.done = bms_add_member(progress.done, tg_read_u16(&reader));
-	progress.after.len = tg_reader_left(&reader);
-	progress.after.data = tg_read_bytes(&reader, progress.after.len);
+	progress.place.after.len = tg_reader_left(&reader);
+	progress.place.after.data = tg_read_bytes(&reader, progress.place.after.len);
 	if (!tg_reader_ok(&reader))
 		elog(ERROR, "the progress of a copy is broken");
 	return progress;
@@ -85,8 +85,8 @@ write_progress(const Progress *progress)
 	tg_write_u16(&buf, bms_num_members(progress->done));
 	while ((node = bms_next_member(progress->done, node)) >= 0)
 		tg_write_u16(&buf, node);
-	if (progress->after.len > 0)
-		tg_write_bytes(&buf, progress->after.data, progress->after.len);
+	if (progress->place.after.len > 0)
+		tg_write_bytes(&buf, progress->place.after.data, progress->place.after.len);
 	return tg_bytes_of_buf(&buf);
 }
 
@@ -142,10 +142,10 @@ next_peer(const Bitmapset *done)
 static void
 go_on(TgTableState *state, Progress *progress)
 {
-	progress->after = tg_bytes(NULL, 0);
+	progress->place.after = tg_bytes(NULL, 0);
 	state->copy_from = next_peer(progress->done);
 	state->status = state->copy_from != 0 ? TG_TABLE_COPYING : TG_TABLE_SYNCED;
-	state->copy_after = state->copy_from != 0 ? write_progress(progress) : progress->after;
+	state->copy_after = state->copy_from != 0 ? write_progress(progress) : progress->place.after;
 }
 
 /*
@@ -262,10 +262,10 @@ tg_copy_pending(TgLink *link, TgNodeId peer)
 		if (!is_turn_of(peer, state, &progress))
 			continue;
 		if (state->copy_from != peer)
-			progress.after = tg_bytes(NULL, 0);
+			progress.place.after = tg_bytes(NULL, 0);
 		new.copy_from = peer;
 		if (ask_fingerprint(link, state->table) != NULL &&
-			tg_copy_chunk(link, peer, state->table, &progress.after))
+			tg_copy_chunk(link, peer, state->table, &progress.place))
 			new.copy_after = write_progress(&progress);
 		else
 		{

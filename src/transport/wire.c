@@ -19,102 +19,11 @@
 
 #include "clock/hlc.h"
 #include "transport/wire.h"
-
-#define MAGIC				0x5447	/* "TG" */
+#include "transport/wire_part.h"
 
 /* The least that a section and a change can take. */
 #define MIN_SECTION_BYTES	(sizeof(uint32) + sizeof(uint64) + sizeof(uint32))
 #define MIN_CHANGE_BYTES	(sizeof(uint8) + sizeof(uint64) + sizeof(uint32))
-
-typedef enum MessageKind
-{
-	MESSAGE_PULL = 1,
-	MESSAGE_COPY = 2,
-	MESSAGE_ANSWER = 3
-} MessageKind;
-
-static void
-write_sign(StringInfo buf, MessageKind kind)
-{
-	tg_write_u16(buf, MAGIC);
-	tg_write_u8(buf, TG_WIRE_VERSION);
-	tg_write_u8(buf, kind);
-}
-
-static void
-read_sign(TgReader *reader, MessageKind kind)
-{
-	if (tg_read_u16(reader) != MAGIC ||
-		tg_read_u8(reader) != TG_WIRE_VERSION ||
-		tg_read_u8(reader) != kind)
-		tg_reader_fail(reader);
-}
-
-static void
-write_bool(StringInfo buf, bool value)
-{
-	tg_write_u8(buf, value ? 1 : 0);
-}
-
-static bool
-read_bool(TgReader *reader)
-{
-	uint8		value = tg_read_u8(reader);
-
-	if (value > 1)
-		tg_reader_fail(reader);
-	return value == 1;
-}
-
-static void
-write_cursor(StringInfo buf, TgCursor cursor)
-{
-	tg_write_u64(buf, cursor.position);
-	tg_write_u32(buf, cursor.part);
-}
-
-static TgCursor
-read_cursor(TgReader *reader)
-{
-	TgCursor	cursor;
-
-	cursor.position = tg_read_u64(reader);
-	cursor.part = tg_read_u32(reader);
-	return cursor;
-}
-
-static TgNodeId
-read_node(TgReader *reader)
-{
-	TgNodeId	node = tg_read_u16(reader);
-
-	if (node < 1 || node > TG_MAX_NODE)
-		tg_reader_fail(reader);
-	return node;
-}
-
-static TgTableId
-read_table(TgReader *reader)
-{
-	uint32		table = tg_read_u32(reader);
-
-	if (table < 1 || table > PG_INT32_MAX)
-		tg_reader_fail(reader);
-	return (TgTableId) table;
-}
-
-/*
- * The number of things that follow, each of them at least min_bytes long.
- */
-static uint32
-read_count(TgReader *reader, Size min_bytes)
-{
-	uint32		count = tg_read_u32(reader);
-
-	if (count > tg_reader_left(reader) / min_bytes)
-		tg_reader_fail(reader);
-	return count;
-}
 
 /*
  * Append a pull request.
@@ -122,12 +31,13 @@ read_count(TgReader *reader, Size min_bytes)
 void
 tg_wire_write_pull(StringInfo buf, const TgPullRequest *request)
 {
-	write_sign(buf, MESSAGE_PULL);
+	tg_wire_write_sign(buf, TG_MESSAGE_PULL);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
-	write_cursor(buf, request->cursor);
-	write_cursor(buf, request->flushed);
-	write_bool(buf, request->give_back);
+	tg_wire_write_cursor(buf, request->cursor);
+	tg_wire_write_cursor(buf, request->flushed);
+	tg_write_u64(buf, request->settled);
+	tg_wire_write_bool(buf, request->give_back);
 	tg_write_u32(buf, request->max_bytes);
 	tg_vector_write(buf, request->vector);
 }
@@ -138,12 +48,13 @@ tg_wire_write_pull(StringInfo buf, const TgPullRequest *request)
 bool
 tg_wire_read_pull(TgReader *reader, TgPullRequest *request)
 {
-	read_sign(reader, MESSAGE_PULL);
-	request->asker = read_node(reader);
+	tg_wire_read_sign(reader, TG_MESSAGE_PULL);
+	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
-	request->cursor = read_cursor(reader);
-	request->flushed = read_cursor(reader);
-	request->give_back = read_bool(reader);
+	request->cursor = tg_wire_read_cursor(reader);
+	request->flushed = tg_wire_read_cursor(reader);
+	request->settled = tg_read_u64(reader);
+	request->give_back = tg_wire_read_bool(reader);
 	request->max_bytes = tg_read_u32(reader);
 	request->vector = tg_vector_read(reader);
 	return tg_reader_ok(reader) && tg_reader_at_end(reader);
@@ -155,12 +66,13 @@ tg_wire_read_pull(TgReader *reader, TgPullRequest *request)
 void
 tg_wire_write_copy(StringInfo buf, const TgCopyRequest *request)
 {
-	write_sign(buf, MESSAGE_COPY);
+	tg_wire_write_sign(buf, TG_MESSAGE_COPY);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
 	tg_write_u32(buf, request->table);
 	tg_write_u32(buf, request->max_bytes);
-	write_bool(buf, request->has_after);
+	tg_write_u64(buf, request->newer_than);
+	tg_wire_write_bool(buf, request->has_after);
 	if (request->has_after)
 		tg_write_counted(buf, request->after.data, request->after.len);
 }
@@ -171,12 +83,13 @@ tg_wire_write_copy(StringInfo buf, const TgCopyRequest *request)
 bool
 tg_wire_read_copy(TgReader *reader, TgCopyRequest *request)
 {
-	read_sign(reader, MESSAGE_COPY);
-	request->asker = read_node(reader);
+	tg_wire_read_sign(reader, TG_MESSAGE_COPY);
+	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
-	request->table = read_table(reader);
+	request->table = tg_wire_read_table(reader);
 	request->max_bytes = tg_read_u32(reader);
-	request->has_after = read_bool(reader);
+	request->newer_than = tg_read_u64(reader);
+	request->has_after = tg_wire_read_bool(reader);
 	request->after.data = NULL;
 	request->after.len = 0;
 	if (request->has_after)
@@ -194,12 +107,12 @@ tg_wire_read_copy(TgReader *reader, TgCopyRequest *request)
 void
 tg_wire_write_answer(StringInfo buf, const TgAnswerHead *head)
 {
-	write_sign(buf, MESSAGE_ANSWER);
+	tg_wire_write_sign(buf, TG_MESSAGE_ANSWER);
 	tg_write_u16(buf, head->sender);
 	tg_write_u64(buf, head->epoch);
-	write_cursor(buf, head->cursor);
+	tg_wire_write_cursor(buf, head->cursor);
 	tg_write_u64(buf, head->last_position);
-	write_bool(buf, head->complete);
+	tg_wire_write_bool(buf, head->complete);
 	tg_vector_write(buf, head->vector);
 	tg_write_u32(buf, head->ntables);
 }
@@ -211,14 +124,14 @@ tg_wire_write_answer(StringInfo buf, const TgAnswerHead *head)
 bool
 tg_wire_read_answer(TgReader *reader, TgAnswerHead *head)
 {
-	read_sign(reader, MESSAGE_ANSWER);
-	head->sender = read_node(reader);
+	tg_wire_read_sign(reader, TG_MESSAGE_ANSWER);
+	head->sender = tg_wire_read_node(reader);
 	head->epoch = tg_read_u64(reader);
-	head->cursor = read_cursor(reader);
+	head->cursor = tg_wire_read_cursor(reader);
 	head->last_position = tg_read_u64(reader);
-	head->complete = read_bool(reader);
+	head->complete = tg_wire_read_bool(reader);
 	head->vector = tg_vector_read(reader);
-	head->ntables = read_count(reader, MIN_SECTION_BYTES);
+	head->ntables = tg_wire_read_count(reader, MIN_SECTION_BYTES);
 	return tg_reader_ok(reader);
 }
 
@@ -239,9 +152,9 @@ tg_wire_write_section(StringInfo buf, const TgSectionHead *head)
 bool
 tg_wire_read_section(TgReader *reader, TgSectionHead *head)
 {
-	head->table = read_table(reader);
+	head->table = tg_wire_read_table(reader);
 	head->fingerprint = tg_read_u64(reader);
-	head->nchanges = read_count(reader, MIN_CHANGE_BYTES);
+	head->nchanges = tg_wire_read_count(reader, MIN_CHANGE_BYTES);
 	return tg_reader_ok(reader);
 }
 

@@ -16,8 +16,6 @@
 #include "clock/vector.h"
 #include "row/change.h"
 
-#define TG_WIRE_VERSION			1
-
 /* "What is new in your journal?" */
 typedef struct TgPullRequest
 {
@@ -25,6 +23,8 @@ typedef struct TgPullRequest
 	TgEpoch		epoch;
 	TgCursor	cursor;			/* read up to here */
 	TgCursor	flushed;		/* and durably merged up to here */
+	TgStamp		settled;		/* everybody's writes up to it are durably
+								 * merged there; TG_NO_STAMP: not known */
 	TgVector   *vector;			/* the asker's, its own mark included */
 	bool		give_back;		/* send what came from the asker, too */
 	uint32		max_bytes;		/* a hint for the size of the answer */
@@ -38,6 +38,7 @@ typedef struct TgCopyRequest
 	TgTableId	table;
 	bool		has_after;		/* else from the first key */
 	TgBytes		after;			/* key bytes */
+	TgStamp		newer_than;		/* of tombstones, only these */
 	uint32		max_bytes;
 } TgCopyRequest;
 

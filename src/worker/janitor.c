@@ -9,10 +9,10 @@
 
 #include "base/catalog.h"
 #include "clock/identity.h"
+#include "cluster/collection.h"
+#include "cluster/cut.h"
 #include "cluster/tables.h"
-#include "journal/inflight.h"
 #include "journal/mark.h"
-#include "journal/segment.h"
 #include "merge/batch.h"
 #include "merge/quarantine.h"
 #include "merge/review.h"
@@ -38,10 +38,11 @@ require_node(void)
 }
 
 /*
- * Have a puller for each active peer, and none for others.
+ * Have a folder and a repairer, a puller for each active peer, and none for
+ * others.
  */
 static bool
-keep_pullers(void)
+keep_workers(void)
 {
 	TgNodeId	self = tg_node_id();
 	List	   *members = tg_members();
@@ -49,6 +50,8 @@ keep_pullers(void)
 	int			nworkers = tg_roster_list(workers);
 	ListCell   *lc;
 
+	tg_roster_want(TG_WORKER_FOLDER, 0);
+	tg_roster_want(TG_WORKER_REPAIRER, 0);
 	foreach(lc, members)
 	{
 		TgMember   *member = lfirst(lc);
@@ -111,32 +114,6 @@ lift_cap(void)
 }
 
 /*
- * What all peers have read of our journal can go.  A peer of which nothing is
- * known yet has read nothing.
- */
-static bool
-rotate_journal(void)
-{
-	TgNodeId	self = tg_node_id();
-	TgPosition	read_by_all = tg_inflight_horizon(self);
-	ListCell   *lc;
-
-	foreach(lc, tg_members())
-	{
-		TgMember   *member = lfirst(lc);
-		TgPeer		peer;
-
-		if (!member->is_active || member->node == self)
-			continue;
-		if (!tg_peer_get(member->node, &peer) ||
-			peer.acknowledged.part != TG_WHOLE_POSITION)
-			return false;
-		read_by_all = Min(read_by_all, peer.acknowledged.position);
-	}
-	return tg_segment_rotate(read_by_all);
-}
-
-/*
  * Main function of the janitor.
  */
 void
@@ -145,12 +122,13 @@ topgun_janitor_main(Datum arg)
 	static TgTask tasks[] = {
 		{.name = "require node",.interval_ms = 1000,.run = require_node},
 		{.name = "learn state",.interval_ms = 60 * 1000,.run = learn_state},
-		{.name = "keep pullers",.interval_ms = 1000,.run = keep_pullers},
+		{.name = "keep workers",.interval_ms = 1000,.run = keep_workers},
 		{.name = "reconcile tables",.interval_ms = 1000,.run = tg_tables_reconcile},
 		{.name = "lift cap",.interval_ms = 1000,.run = lift_cap},
 		{.name = "review deletions",.interval_ms = 200,.run = tg_review_deletions},
 		{.name = "retry quarantined rows",.interval_ms = 2000,.run = retry_quarantined},
-		{.name = "rotate journal",.interval_ms = 1000,.run = rotate_journal},
+		{.name = "rotate journal",.interval_ms = 1000,.run = tg_cut_journal},
+		{.name = "collect tombstones",.interval_ms = 1000,.run = tg_collect_tombstones},
 	};
 	TgWorker	worker;
 

@@ -34,8 +34,10 @@ static const struct
 	const char *title;
 	const char *function;
 }			kinds[] = {
+	[TG_WORKER_FOLDER] = {"topgun folder", "topgun_folder_main"},
 	[TG_WORKER_JANITOR] = {"topgun janitor", "topgun_janitor_main"},
 	[TG_WORKER_PULLER] = {"topgun puller", "topgun_puller_main"},
+	[TG_WORKER_REPAIRER] = {"topgun repairer", "topgun_repairer_main"},
 };
 
 /*

@@ -78,6 +78,15 @@ name_task(void *arg)
 }
 
 /*
+ * How often a task runs, as the settings are now; 0: not at all.
+ */
+static int
+interval_of(const TgTask *task)
+{
+	return task->setting_ms != NULL ? *task->setting_ms : task->interval_ms;
+}
+
+/*
  * How long a task waits that has failed: twice as long each time.
  */
 static int
@@ -85,7 +94,7 @@ pause_after(const TgTask *task, int sqlstate)
 {
 	bool		was_busy = sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ||
 	ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK;
-	int64		pause_ms = (int64) task->interval_ms << Min(task->failures, 20);
+	int64		pause_ms = (int64) interval_of(task) << Min(task->failures, 20);
 
 	return Min(pause_ms, was_busy ? MAX_BUSY_PAUSE_MS : MAX_PAUSE_MS);
 }
@@ -126,7 +135,7 @@ try_task(TgTask *task, MemoryContext scratch)
 	PG_TRY();
 	{
 		if (!run_task(task, scratch))
-			wait_ms = task->interval_ms;
+			wait_ms = interval_of(task);
 		task->failures = 0;
 	}
 	PG_CATCH();
@@ -146,6 +155,16 @@ try_task(TgTask *task, MemoryContext scratch)
 }
 
 /*
+ * A setting that has become shorter holds at once.
+ */
+static void
+follow_setting(TgTask *task, TimestampTz now)
+{
+	if (task->setting_ms != NULL && task->failures == 0)
+		task->due = Min(task->due, TimestampTzPlusMilliseconds(now, interval_of(task)));
+}
+
+/*
  * Run every task that is due; return how long we may sleep, in milliseconds.
  */
 static long
@@ -158,6 +177,9 @@ run_due_tasks(TgTask *tasks, int ntasks, MemoryContext scratch)
 		TgTask	   *task = &tasks[i];
 		TimestampTz now = GetCurrentTimestamp();
 
+		if (interval_of(task) == 0)
+			continue;
+		follow_setting(task, now);
 		if (task->due <= now)
 			task->due = TimestampTzPlusMilliseconds(now, try_task(task, scratch));
 		earliest = Min(earliest, task->due);
@@ -199,13 +221,13 @@ static void
 make_all_due(TgTask *tasks, int ntasks)
 {
 	for (int i = 0; i < ntasks; i++)
-		if (tasks[i].failures == 0)
+		if (tasks[i].failures == 0 && !tasks[i].ignores_latch)
 			tasks[i].due = 0;
 }
 
 /*
  * Run tasks until SIGTERM, or until the worker is no longer wanted.  A latch
- * that is set makes all tasks due, but for those that have failed.
+ * that is set makes tasks due, but for those that have failed or ignore it.
  */
 void
 tg_worker_loop(TgTask *tasks, int ntasks)

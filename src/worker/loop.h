@@ -23,9 +23,11 @@ typedef struct TgTask
 {
 	const char *name;			/* shown in pg_stat_activity */
 	int			interval_ms;
+	const int  *setting_ms;		/* a setting in its place; 0: do not run */
+	bool		ignores_latch;	/* only the time makes it due */
 	bool		(*run) (void);
-	TimestampTz due;			/* these are filled in by the loop */
-	int			failures;		/* in a row */
+	TimestampTz due;			/* first may be given, the loop goes on */
+	int			failures;		/* in a row; filled in by the loop */
 } TgTask;
 
 extern void tg_worker_start(Datum arg, const char *name, TgWorker *worker);

@@ -21,6 +21,7 @@
 #include "transport/peer.h"
 #include "transport/pull.h"
 #include "transport/resume.h"
+#include "transport/return.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -64,32 +65,66 @@ commit(MemoryContext caller)
 }
 
 /*
- * Connect to the peer; what belongs to the link lives in the context.
+ * The member we pull from, in the current memory context.  Leaves the process
+ * if it is none any more.
  */
-static void
-open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
+static TgMember *
+require_member(TgNodeId peer)
 {
-	char		failpoint[NAMEDATALEN];
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext caller = begin();
 	TgMember   *member;
-	MemoryContext caller;
-	MemoryContext old;
 
-	snprintf(failpoint, sizeof(failpoint), "link-%d", peer);
-	TG_FAILPOINT(failpoint);
-
-	caller = begin();
+	MemoryContextSwitchTo(context);
 	member = tg_member_find(peer);
 	if (member == NULL || !member->is_active)
 	{
 		tg_roster_unwant(TG_WORKER_PULLER, peer);
 		proc_exit(0);
 	}
-	tg_peer_set_state(peer, TG_PEER_CONNECTING, NULL);
-	old = MemoryContextSwitchTo(context);
-	pull->link = tg_link_open(member->dsn, member->name);
-	MemoryContextSwitchTo(old);
-	tg_pull_start(pull, peer, pull->link, context);
 	commit(caller);
+	return member;
+}
+
+/*
+ * Has the peer told us, the last time, that its journal is cut behind our
+ * cursor?
+ */
+static bool
+was_cut_off(TgNodeId peer)
+{
+	TgPeer		known;
+
+	return tg_peer_get(peer, &known) && known.state == TG_PEER_CUT;
+}
+
+/*
+ * Connect to the peer, and come back to it if need be; what belongs to the
+ * link lives in the context.
+ */
+static void
+open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	char		failpoint[NAMEDATALEN];
+	bool		must_return = was_cut_off(peer);
+	TgMember   *member;
+	TgLink	   *link;
+
+	snprintf(failpoint, sizeof(failpoint), "link-%d", peer);
+	TG_FAILPOINT(failpoint);
+
+	member = require_member(peer);
+	tg_peer_set_state(peer, TG_PEER_CONNECTING, NULL);
+	link = tg_link_open(member->dsn, member->name);
+	if (must_return)
+	{
+		tg_peer_set_state(peer, TG_PEER_RETURNING, NULL);
+		tg_return(link, member);
+	}
+	(void) begin();
+	tg_pull_start(pull, peer, link, context);
+	commit(old);
 	tg_peer_set_state(peer, TG_PEER_STREAMING, NULL);
 }
 
@@ -191,7 +226,8 @@ leave_after_error(TgNodeId peer, MemoryContext context)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	tg_peer_set_state(peer, state_after(error->sqlerrcode), describe(error));
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK ||
+		error->sqlerrcode == ERRCODE_TG_JOURNAL_CUT)
 		tg_roster_retry_at_once();
 	proc_exit(1);
 }

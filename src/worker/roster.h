@@ -15,8 +15,10 @@
 
 typedef enum TgWorkerKind
 {
+	TG_WORKER_FOLDER,
 	TG_WORKER_JANITOR,
-	TG_WORKER_PULLER
+	TG_WORKER_PULLER,
+	TG_WORKER_REPAIRER
 } TgWorkerKind;
 
 /* Each state lists those that may follow. */

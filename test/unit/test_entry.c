@@ -29,20 +29,26 @@ static TgEntry
 random_entry(void)
 {
 	static const TgOp ops[] = {
-		TG_OP_INSERT, TG_OP_UPDATE, TG_OP_DELETE, TG_OP_TRUNCATE, TG_OP_ANNOUNCE
+		TG_OP_INSERT, TG_OP_UPDATE, TG_OP_DELETE, TG_OP_TRUNCATE, TG_OP_ANNOUNCE, TG_OP_BEGIN
 	};
 	TgEntry		entry = {.op = ops[unit_below(lengthof(ops))]};
 
 	entry.table = 1 + unit_edgy(PG_INT32_MAX - 1);
+	if (entry.op == TG_OP_BEGIN)
+		return entry;
 	entry.new_stamp = stamp_or_none();
+	if (entry.op == TG_OP_TRUNCATE)
+	{
+		entry.had_row = unit_one_in(2);
+		return entry;
+	}
 	if (entry.op == TG_OP_UPDATE ||
-		(entry.op != TG_OP_INSERT && entry.op != TG_OP_TRUNCATE && unit_one_in(2)))
+		(entry.op != TG_OP_INSERT && unit_one_in(2)))
 	{
 		entry.had_row = true;
 		entry.old_stamp = stamp_or_none();
 	}
-	if (entry.op != TG_OP_TRUNCATE)
-		entry.key = unit_one_in(20) ? unit_bytes(1, 300) : unit_bytes(1, 20);
+	entry.key = unit_one_in(20) ? unit_bytes(1, 300) : unit_bytes(1, 20);
 	return entry;
 }
 
@@ -130,7 +136,7 @@ static const TgEntry unsound[] = {
 	{.table = 0,.op = TG_OP_INSERT,.new_stamp = STAMP_A,.key = KEY},
 	{.table = -1,.op = TG_OP_INSERT,.new_stamp = STAMP_A,.key = KEY},
 	{.table = 1,.op = 0,.new_stamp = STAMP_A,.key = KEY},
-	{.table = 1,.op = TG_OP_ANNOUNCE + 1,.new_stamp = STAMP_A,.key = KEY},
+	{.table = 1,.op = TG_OP_BEGIN + 1,.new_stamp = STAMP_A,.key = KEY},
 	{.table = 1,.op = TG_OP_INSERT,.new_stamp = STAMP_A},
 	{.table = 1,.op = TG_OP_INSERT,.had_row = true,.new_stamp = STAMP_A,.key = KEY},
 	{.table = 1,.op = TG_OP_INSERT,.old_stamp = STAMP_B,.new_stamp = STAMP_A,.key = KEY},
@@ -140,7 +146,10 @@ static const TgEntry unsound[] = {
 	{.table = 1,.op = TG_OP_DELETE,.new_stamp = STAMP_A},
 	{.table = 1,.op = TG_OP_ANNOUNCE,.new_stamp = STAMP_A},
 	{.table = 1,.op = TG_OP_TRUNCATE,.new_stamp = STAMP_A,.key = KEY},
-	{.table = 1,.op = TG_OP_TRUNCATE,.had_row = true,.new_stamp = STAMP_A},
+	{.table = 1,.op = TG_OP_TRUNCATE,.had_row = true,.old_stamp = STAMP_B,.new_stamp = STAMP_A},
+	{.table = 1,.op = TG_OP_BEGIN,.key = KEY},
+	{.table = 1,.op = TG_OP_BEGIN,.new_stamp = STAMP_A},
+	{.table = 1,.op = TG_OP_BEGIN,.had_row = true},
 };
 
 static void
@@ -194,12 +203,30 @@ make_announce(StringInfo buf)
 	tg_entry_write(buf, &entry);
 }
 
+static void
+make_truncate_of_rows(StringInfo buf)
+{
+	TgEntry		entry = {.table = 16,.op = TG_OP_TRUNCATE,.had_row = true,.new_stamp = STAMP_A};
+
+	tg_entry_write(buf, &entry);
+}
+
+static void
+make_begin(StringInfo buf)
+{
+	TgEntry		entry = {.table = 16,.op = TG_OP_BEGIN};
+
+	tg_entry_write(buf, &entry);
+}
+
 static const UnitPinned pinned[] = {
 	{"insert", make_insert, "11" "01" "f1e2d3c4b5a69788" "03" "6b6579"},
 	{"update", make_update, "3a" "ac02" "f1e2d3c4b5a69788" "0102030405060708" "03" "6b6579"},
 	{"delete", make_delete, "1b" "7f" "f1e2d3c4b5a69788" "03" "6b6579"},
 	{"truncate", make_truncate, "14" "ffffffff07" "f1e2d3c4b5a69788"},
 	{"announce", make_announce, "05" "8001" "03" "6b6579"},
+	{"truncate of rows", make_truncate_of_rows, "1c" "10" "f1e2d3c4b5a69788"},
+	{"begin", make_begin, "06" "10"},
 };
 
 /*

@@ -73,6 +73,7 @@ make_pull(StringInfo buf)
 		.epoch = unit_edgy(PG_UINT64_MAX),
 		.cursor = random_cursor(),
 		.flushed = random_cursor(),
+		.settled = unit_edgy(PG_UINT64_MAX),
 		.vector = random_vector(),
 		.give_back = unit_one_in(2),
 		.max_bytes = unit_edgy(PG_UINT32_MAX),
@@ -87,6 +88,7 @@ make_pull(StringInfo buf)
 	CHECK(back.epoch == request.epoch);
 	CHECK(same_cursor(back.cursor, request.cursor));
 	CHECK(same_cursor(back.flushed, request.flushed));
+	CHECK(back.settled == request.settled);
 	CHECK(same_vector(back.vector, request.vector));
 	CHECK(back.give_back == request.give_back);
 	CHECK(back.max_bytes == request.max_bytes);
@@ -115,6 +117,7 @@ make_copy(StringInfo buf)
 		.epoch = unit_edgy(PG_UINT64_MAX),
 		.table = random_table(),
 		.has_after = unit_one_in(2),
+		.newer_than = unit_edgy(PG_UINT64_MAX),
 		.max_bytes = unit_edgy(PG_UINT32_MAX),
 	};
 	TgCopyRequest back;
@@ -130,6 +133,7 @@ make_copy(StringInfo buf)
 	CHECK(back.table == request.table);
 	CHECK(back.has_after == request.has_after);
 	CHECK(unit_same_bytes(back.after, request.after));
+	CHECK(back.newer_than == request.newer_than);
 	CHECK(back.max_bytes == request.max_bytes);
 }
 
@@ -306,7 +310,7 @@ static void
 pin_pull(StringInfo buf)
 {
 	TgPullRequest request = {.asker = 3,.epoch = 9,.cursor = {BIG, 1},
-	.flushed = {BIG - 1, TG_WHOLE_POSITION},.vector = pinned_vector(),
+	.flushed = {BIG - 1, TG_WHOLE_POSITION},.settled = BIG - 2,.vector = pinned_vector(),
 	.give_back = true,.max_bytes = 65536};
 
 	tg_wire_write_pull(buf, &request);
@@ -316,7 +320,7 @@ static void
 pin_copy(StringInfo buf)
 {
 	TgCopyRequest request = {.asker = 1023,.epoch = 9,.table = 258,.has_after = true,
-	.after = {.data = "key",.len = 3},.max_bytes = 65536};
+	.after = {.data = "key",.len = 3},.newer_than = BIG,.max_bytes = 65536};
 
 	tg_wire_write_copy(buf, &request);
 }
@@ -339,10 +343,10 @@ static const UnitPinned pinned[] = {
 	{"pull request", pin_pull,
 		"54470101" "0003" "0000000000000009"
 		"f1e2d3c4b5a69788" "00000001" "f1e2d3c4b5a69787" "ffffffff"
-	"01" "00010000" "0001" "0007" "f1e2d3c4b5a69788"},
+	"f1e2d3c4b5a69786" "01" "00010000" "0001" "0007" "f1e2d3c4b5a69788"},
 	{"copy request", pin_copy,
 		"54470102" "03ff" "0000000000000009" "00000102" "00010000"
-	"01" "00000003" "6b6579"},
+	"f1e2d3c4b5a69788" "01" "00000003" "6b6579"},
 	{"answer", pin_answer,
 		"54470103" "0003" "0000000000000009" "f1e2d3c4b5a69788" "00000001"
 		"f1e2d3c4b5a69789" "01" "0001" "0007" "f1e2d3c4b5a69788" "00000001"

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * src/transport/cursor.c
+ * src/journal/cursor.c
  *	  How far we have read each peer's journal: topgun.peer_cursor.
  *
  * Each peer's puller writes its own row, so they never wait for each other;
@@ -15,8 +15,9 @@
 #include "access/table.h"
 #include "base/catalog.h"
 #include "catalog/indexing.h"
+#include "journal/cursor.h"
+#include "journal/mark.h"
 #include "row/stamp.h"
-#include "transport/cursor.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -132,5 +133,18 @@ tg_peer_cursor_vector(void)
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
+	return vector;
+}
+
+/*
+ * What this node has: of others what it has merged, of its own what is no
+ * longer in flight.
+ */
+TgVector *
+tg_own_vector(TgNodeId self)
+{
+	TgVector   *vector = tg_peer_cursor_vector();
+
+	(void) tg_vector_raise(vector, self, tg_mark_for_journal(self));
 	return vector;
 }

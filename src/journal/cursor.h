@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * src/transport/cursor.h
+ * src/journal/cursor.h
  *	  How far we have read each peer's journal: topgun.peer_cursor.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef TG_TRANSPORT_CURSOR_H
-#define TG_TRANSPORT_CURSOR_H
+#ifndef TG_JOURNAL_CURSOR_H
+#define TG_JOURNAL_CURSOR_H
 
 #include "base/types.h"
 #include "clock/vector.h"
@@ -22,5 +22,6 @@ typedef struct TgPeerCursor
 extern void tg_peer_cursor_load(TgNodeId peer, TgPeerCursor *cursor);
 extern void tg_peer_cursor_save(const TgPeerCursor *cursor);
 extern TgVector *tg_peer_cursor_vector(void);
+extern TgVector *tg_own_vector(TgNodeId self);
 
-#endif							/* TG_TRANSPORT_CURSOR_H */
+#endif							/* TG_JOURNAL_CURSOR_H */

@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/wire_part.c
+ *	  What messages between two nodes are made of.  Pure.
+ *
+ * The read functions fail the reader if the bytes are not such a part.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock/hlc.h"
+#include "transport/wire_part.h"
+
+#define MAGIC				0x5447	/* "TG" */
+
+/*
+ * Append the sign that opens a message.
+ */
+void
+tg_wire_write_sign(StringInfo buf, TgMessageKind kind)
+{
+	tg_write_u16(buf, MAGIC);
+	tg_write_u8(buf, TG_WIRE_VERSION);
+	tg_write_u8(buf, kind);
+}
+
+/*
+ * Read the sign of a message of this kind.
+ */
+void
+tg_wire_read_sign(TgReader *reader, TgMessageKind kind)
+{
+	if (tg_read_u16(reader) != MAGIC ||
+		tg_read_u8(reader) != TG_WIRE_VERSION ||
+		tg_read_u8(reader) != kind)
+		tg_reader_fail(reader);
+}
+
+/*
+ * Append a boolean.
+ */
+void
+tg_wire_write_bool(StringInfo buf, bool value)
+{
+	tg_write_u8(buf, value ? 1 : 0);
+}
+
+/*
+ * Read a boolean.
+ */
+bool
+tg_wire_read_bool(TgReader *reader)
+{
+	uint8		value = tg_read_u8(reader);
+
+	if (value > 1)
+		tg_reader_fail(reader);
+	return value == 1;
+}
+
+/*
+ * Append a cursor.
+ */
+void
+tg_wire_write_cursor(StringInfo buf, TgCursor cursor)
+{
+	tg_write_u64(buf, cursor.position);
+	tg_write_u32(buf, cursor.part);
+}
+
+/*
+ * Read a cursor.
+ */
+TgCursor
+tg_wire_read_cursor(TgReader *reader)
+{
+	TgCursor	cursor;
+
+	cursor.position = tg_read_u64(reader);
+	cursor.part = tg_read_u32(reader);
+	return cursor;
+}
+
+/*
+ * Read the id of a node.
+ */
+TgNodeId
+tg_wire_read_node(TgReader *reader)
+{
+	TgNodeId	node = tg_read_u16(reader);
+
+	if (node < 1 || node > TG_MAX_NODE)
+		tg_reader_fail(reader);
+	return node;
+}
+
+/*
+ * Read the id of a table.
+ */
+TgTableId
+tg_wire_read_table(TgReader *reader)
+{
+	uint32		table = tg_read_u32(reader);
+
+	if (table < 1 || table > PG_INT32_MAX)
+		tg_reader_fail(reader);
+	return (TgTableId) table;
+}
+
+/*
+ * Read the stamp of a row, a tombstone or a truncation.
+ */
+TgStamp
+tg_wire_read_stamp(TgReader *reader)
+{
+	TgStamp		stamp = tg_read_u64(reader);
+
+	if (!tg_stamp_is_valid(stamp))
+		tg_reader_fail(reader);
+	return stamp;
+}
+
+/*
+ * Read the number of things that follow, each of them at least min_bytes long.
+ */
+uint32
+tg_wire_read_count(TgReader *reader, Size min_bytes)
+{
+	uint32		count = tg_read_u32(reader);
+
+	if (count > tg_reader_left(reader) / min_bytes)
+	{
+		tg_reader_fail(reader);
+		return 0;
+	}
+	return count;
+}

@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/transport/wire_part.h
+ *	  What messages between two nodes are made of.  Pure.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_TRANSPORT_WIRE_PART_H
+#define TG_TRANSPORT_WIRE_PART_H
+
+#include "base/bytes.h"
+#include "base/types.h"
+
+#define TG_WIRE_VERSION			1
+
+typedef enum TgMessageKind
+{
+	TG_MESSAGE_PULL = 1,
+	TG_MESSAGE_COPY = 2,
+	TG_MESSAGE_ANSWER = 3,
+	TG_MESSAGE_TREE = 4,
+	TG_MESSAGE_TREE_ANSWER = 5,
+	TG_MESSAGE_KEYS = 6,
+	TG_MESSAGE_KEYS_CHUNK = 7,
+	TG_MESSAGE_VERSIONS = 8,
+	TG_MESSAGE_VERSIONS_ANSWER = 9,
+	TG_MESSAGE_ROWS = 10,
+	TG_MESSAGE_ROWS_ANSWER = 11
+} TgMessageKind;
+
+extern void tg_wire_write_sign(StringInfo buf, TgMessageKind kind);
+extern void tg_wire_read_sign(TgReader *reader, TgMessageKind kind);
+extern void tg_wire_write_bool(StringInfo buf, bool value);
+extern bool tg_wire_read_bool(TgReader *reader);
+extern void tg_wire_write_cursor(StringInfo buf, TgCursor cursor);
+extern TgCursor tg_wire_read_cursor(TgReader *reader);
+extern TgNodeId tg_wire_read_node(TgReader *reader);
+extern TgTableId tg_wire_read_table(TgReader *reader);
+extern TgStamp tg_wire_read_stamp(TgReader *reader);
+extern uint32 tg_wire_read_count(TgReader *reader, Size min_bytes);
+
+#endif							/* TG_TRANSPORT_WIRE_PART_H */
