@@ -275,12 +275,50 @@ sub _row_differences
 	return $report;
 }
 
+# Roots of the Merkle trees of the tables on a node, brought up to its journal.
+sub roots
+{
+	my ($self, $i, @tables) = @_;
+	$self->sql($i, 'SELECT topgun_internal.tree_roots()');
+	return join("\n",
+		map { "$_ " . $self->sql($i, 'SELECT topgun.merkle_root(' . quote($_) . ')') } @tables);
+}
+
+# What is wrong with the Merkle trees, as text: roots that differ between nodes
+# with the same rows, or leaves that differ from the rows of their own node.
+sub tree_faults
+{
+	my ($self, @tables) = @_;
+	my ($first, @others) = $self->running;
+	my $expected = $self->roots($first, @tables);
+	my $report = '';
+	foreach my $i (@others)
+	{
+		my $found = $self->roots($i, @tables);
+		$report .= "roots on node $first:\n$expected\nroots on node $i:\n$found\n"
+		  if $found ne $expected;
+	}
+	foreach my $i ($first, @others)
+	{
+		foreach my $table (@tables)
+		{
+			my $leaves = $self->sql($i, 'SELECT topgun.merkle_rebuild(' . quote($table) . ', 0)');
+			$report .= "node $i: $leaves leaves of $table are not what its rows give\n"
+			  if $leaves ne '0';
+		}
+	}
+	return $report;
+}
+
 # Test that every row of the tables (default: all) is the same on every running
-# node, once all that was written has arrived.  No client may write meanwhile.
+# node, once all that was written has arrived; that so are the roots of their
+# Merkle trees; and that the trees are what the rows give.  No client may write
+# meanwhile.
 sub assert_converged
 {
 	my ($self, @tables) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	@tables = $self->replicated_tables if !@tables;
 	my $deadline = time() + $timeout;
 	my $differences;
 	while (1)
@@ -290,7 +328,9 @@ sub assert_converged
 		sleep(0.2);
 	}
 	ok($differences eq '', 'every row is the same on every node') or diag($differences);
-	return $differences eq '';
+	my $faults = $self->tree_faults(@tables);
+	ok($faults eq '', 'so are the Merkle trees, and they are what the rows give') or diag($faults);
+	return $differences eq '' && $faults eq '';
 }
 
 # ------------------------------------------------------------------- links
