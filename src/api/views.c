@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "bulk/scrub.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -15,6 +16,7 @@
 #include "journal/inflight.h"
 #include "journal/segment.h"
 #include "row/stamp.h"
+#include "row/sweep.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
@@ -176,8 +178,14 @@ topgun_table_counts(PG_FUNCTION_ARGS)
 	TgMergeCounts counts;
 	ResultRow	row = {0};
 
-	tg_table_stat_get(PG_GETARG_INT32(0), &counts);
+	TgTableId	table = PG_GETARG_INT32(0);
+	int64		tombstones = tg_tombstone_count(table);
+	TimestampTz last_scrub = tg_scrub_last(table);
+
+	tg_table_stat_get(table, &counts);
 	put_counts(&row, &counts);
+	put_if(&row, tombstones >= 0, Int64GetDatum(tombstones));
+	put_if(&row, last_scrub != 0, TimestampTzGetDatum(last_scrub));
 	PG_RETURN_DATUM(to_record(fcinfo, &row));
 }
 

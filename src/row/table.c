@@ -108,13 +108,14 @@ set_up(void)
 TgTableId
 tg_table_id(Relation rel)
 {
-	TriggerDesc *triggers = rel->trigdesc;
+	TriggerDesc *triggers;
 	Oid			capture;
 
-	if (triggers == NULL)
+	if (rel->trigdesc == NULL)
 		return 0;
 	capture = tg_function_oid(TG_FN_CAPTURE);
-	if (!OidIsValid(capture))
+	triggers = rel->trigdesc;	/* the first look-up may have replaced it */
+	if (!OidIsValid(capture) || triggers == NULL)
 		return 0;
 
 	for (int i = 0; i < triggers->numtriggers; i++)

@@ -21,7 +21,7 @@ COMMENT ON FUNCTION topgun_internal.peer_status() IS 'peers: behind view topgun.
 
 CREATE FUNCTION topgun_internal.table_counts(table_id int,
 	OUT rows_applied bigint, OUT rows_older bigint, OUT rows_equal bigint, OUT conflicts bigint,
-	OUT rows_quarantined bigint)
+	OUT rows_quarantined bigint, OUT tombstones bigint, OUT last_scrub timestamptz)
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_table_counts';
 COMMENT ON FUNCTION topgun_internal.table_counts(int) IS 'counters of a table: behind view topgun.stat_table';
@@ -78,7 +78,7 @@ CREATE VIEW topgun.stat_table AS
 		c.rows_applied, c.rows_older, c.rows_equal, c.conflicts, c.rows_quarantined,
 		pg_catalog.lpad(pg_catalog.to_hex(m.root), 16, '0') AS root, COALESCE(m.rows, 0) AS rows,
 		COALESCE(d.differing_leaves, 0) AS differing_leaves, d.oldest_difference_ms,
-		COALESCE(d.rows_repaired, 0) AS rows_repaired
+		COALESCE(d.rows_repaired, 0) AS rows_repaired, c.last_scrub, c.tombstones
 	FROM topgun.replicated_table AS t
 	LEFT JOIN topgun.table_state AS s ON s.table_id = t.id
 	LEFT JOIN topgun.merkle_tree AS m ON m.table_id = t.id
