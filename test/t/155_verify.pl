@@ -13,14 +13,14 @@ END
 my @dialects = (
 	"datestyle = 'German, DMY'; timezone = 'Asia/Kathmandu'; extra_float_digits = -15; bytea_output = 'escape'",
 	"datestyle = 'SQL, MDY'; timezone = 'America/St_Johns'; extra_float_digits = 3; intervalstyle = 'iso_8601'",
-	"datestyle = 'Postgres, YMD'; timezone = 'UTC'; xmlbinary = 'hex'; max_parallel_maintenance_workers = 0");
+	"datestyle = 'Postgres, YMD'; timezone = 'UTC'; max_parallel_maintenance_workers = 0");
 foreach my $i (1 .. 3)
 {
 	$cluster->sql($i, "ALTER DATABASE postgres SET $_") foreach split(/;\s*/, $dialects[ $i - 1 ]);
 }
 
 $cluster->on_all(<<'END');
-CREATE TABLE kinds (id timestamptz PRIMARY KEY, f8 float8, f4 float4, b bytea, d date, i interval, n numeric, x xml, a text[]);
+CREATE TABLE kinds (id timestamptz PRIMARY KEY, f8 float8, f4 float4, b bytea, d date, i interval, n numeric, x json, a text[]);
 CREATE TABLE kv (id int PRIMARY KEY, v text, g int GENERATED ALWAYS AS (id * 2) STORED);
 CREATE TABLE part (id int, k text, v text, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
 CREATE TABLE part_a PARTITION OF part FOR VALUES IN ('a');
@@ -31,7 +31,7 @@ $cluster->add_table($_) foreach qw(kinds kv part);
 $cluster->sql(1, <<'END');
 INSERT INTO kinds SELECT '2020-02-29 23:59:59.999999+00'::timestamptz + i * '1 day 1 us'::interval, i / 3.0, i / 7.0,
 	decode(md5(i::text), 'hex'), '2020-01-01'::date + i, i * '1 mon 2 d 3 s'::interval, i / 9.0,
-	xmlparse(content '<a>' || i || '</a>'), ARRAY[i::text, NULL, ''] FROM generate_series(1, 500) i;
+	json_build_object('a', i), ARRAY[i::text, NULL, ''] FROM generate_series(1, 500) i;
 INSERT INTO kv SELECT i, 'v' || i FROM generate_series(1, 5000) i;
 INSERT INTO part SELECT i, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' || i END, 'v' || i FROM generate_series(1, 200) i;
 END
