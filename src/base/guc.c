@@ -15,7 +15,7 @@
 int			tg_clock_offset_ms = 0;
 bool		tg_conflict_log = true;
 int			tg_connect_timeout_ms = 5000;
-int			tg_fold_interval_ms = 500;
+int			tg_fold_interval_ms = 5000;
 int			tg_journal_max_size_kb = 4 * 1024 * 1024;
 int			tg_journal_retention_s = 24 * 60 * 60;
 int			tg_journal_segment_size_kb = 64 * 1024;
@@ -56,7 +56,7 @@ tg_guc_define(void)
 							"Brings the Merkle trees up to the journal this often.",
 							NULL,
 							&tg_fold_interval_ms,
-							500, 10, 60 * 60 * 1000,
+							5000, 10, 60 * 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.journal_max_size",

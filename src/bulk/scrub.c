@@ -36,7 +36,6 @@
 typedef struct ScrubTable
 {
 	TgTableId	id;
-	Oid			relid;
 	int64		cost;
 } ScrubTable;
 
@@ -129,7 +128,7 @@ list_tables(int *ntables)
 	ScrubTable *tables;
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	*ntables = (int) tg_sql_run("SELECT s.table_id, s.relid, COALESCE(t.rows, 0) "
+	*ntables = (int) tg_sql_run("SELECT s.table_id, COALESCE(t.rows, 0) "
 								"FROM topgun.table_state s "
 								"LEFT JOIN topgun.merkle_tree t USING (table_id) "
 								"WHERE s.state <> 'missing' ORDER BY 1");
@@ -141,8 +140,7 @@ list_tables(int *ntables)
 		bool		isnull;
 
 		tables[i].id = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-		tables[i].relid = DatumGetObjectId(SPI_getbinval(row, desc, 2, &isnull));
-		tables[i].cost = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull)) + BASE_COST;
+		tables[i].cost = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)) + BASE_COST;
 	}
 	tg_sql_end(&session);
 	return tables;
@@ -192,19 +190,21 @@ rebuild(Relation rel)
 }
 
 /*
- * Rebuild the tree of a table, unless the table has gone.
+ * Rebuild the tree of a table, unless the table has gone.  In a transaction of
+ * its own.
  */
-static void
-scrub_table(const ScrubTable *table)
+void
+tg_scrub_table(TgTableId table)
 {
-	Relation	rel = try_relation_open(table->relid, AccessShareLock);
+	Oid			relid = tg_table_relid(table);
+	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
 
 	if (rel == NULL)
 		return;
-	if (tg_table_id(rel) == table->id)
+	if (tg_table_id(rel) == table)
 	{
 		rebuild(rel);
-		remember_time(table->id, GetCurrentTimestamp());
+		remember_time(table, GetCurrentTimestamp());
 	}
 	relation_close(rel, NoLock);
 }
@@ -238,7 +238,7 @@ tg_scrub(void)
 
 	state.credit -= next->cost;
 	pg_atomic_write_u32(&shared->turn[tg_database_slot()], (uint32) next->id);
-	scrub_table(next);
+	tg_scrub_table(next->id);
 	return state.goes_on = true;
 }
 

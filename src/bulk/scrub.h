@@ -12,6 +12,7 @@
 #include "datatype/timestamp.h"
 
 extern bool tg_scrub(void);
+extern void tg_scrub_table(TgTableId table);
 extern TimestampTz tg_scrub_last(TgTableId table);
 
 extern Size tg_scrub_shmem_size(void);

@@ -6,8 +6,9 @@
  *
  * A round looks once at each table that is not equal.  What has differed in
  * the round before, too, is suspect, see compare.c, and is repaired.  Leaves
- * that a repair has not made equal, since rows wait in a quarantine, are left
- * alone until they change.
+ * that a repair has not made equal are left alone until they change: rows wait
+ * in a quarantine, or one of the trees is not what its rows give.  So ours is
+ * scrubbed once then, as theirs will be when the peer compares with us.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +16,7 @@
 
 #include "access/xact.h"
 #include "base/failpoint.h"
+#include "bulk/scrub.h"
 #include "clock/identity.h"
 #include "digest/tree_store.h"
 #include "miscadmin.h"
@@ -43,6 +45,7 @@ typedef struct Memory
 	MemoryKey	key;			/* must be first */
 	TgLook	   *look;			/* the last one that counts, or NULL */
 	TgLook	   *tried;			/* what the last repair was to mend, or NULL */
+	bool		is_scrubbed;	/* our tree, since that repair */
 	MemoryContext context;		/* of both; NULL: nothing is remembered */
 } Memory;
 
@@ -86,6 +89,7 @@ remember(TgTableId table, TgNodeId peer)
 	{
 		memory->look = NULL;
 		memory->tried = NULL;
+		memory->is_scrubbed = false;
 		memory->context = NULL;
 	}
 	return memory;
@@ -229,6 +233,19 @@ mend(Turn *turn, const RoundTable *table, const TgLeafSet *leaves)
 	log_repair(turn, table, &repair.counts);
 }
 
+static void
+scrub(const RoundTable *table)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	tg_scrub_table(table->id);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+}
+
 /*
  * A table that is not the same there: look at it, and see what was not the
  * same at the last look, either.
@@ -255,7 +272,15 @@ look_at_table(Turn *turn, const RoundTable *table)
 	is_to_mend = choose_leaves(memory, suspects, leaves);
 	replace_looks(memory, look, suspects);
 	if (is_to_mend)
+	{
+		memory->is_scrubbed = false;
 		mend(turn, table, leaves);
+	}
+	else if (suspects->ndifferences > 0 && !memory->is_scrubbed)
+	{
+		memory->is_scrubbed = true;
+		scrub(table);
+	}
 }
 
 static void

@@ -305,6 +305,14 @@ is($repaired->(), $count, 'which repair cannot mend');
 $cluster->sql(1, q{DELETE FROM picky WHERE id = 3});
 $cluster->wait_for_sync;
 
+# A tree that is wrong beside rows that are right.
+$cluster->sql($_, q{ALTER SYSTEM SET topgun.scrub_share = 0; SELECT pg_reload_conf()}) foreach 1 .. 3;
+damage(2, 'kv', q{UPDATE kv SET v = 'damaged' WHERE id = 80});
+$cluster->sql(1, q{UPDATE kv SET v = 'newer' WHERE id = 80});
+ok($cluster->wait_until(2, q{SELECT v = 'newer' FROM kv WHERE id = 80}), 'the damaged row is replaced');
+is($cluster->sql(1, q{SELECT topgun.converged('kv')}), 'f', 'the tree still has what the damage had replaced');
+ok($cluster->wait_until(1, q{SELECT topgun.converged('kv')}), 'a repair that finds no rows to mend looks at the tree');
+
 # What is on its way is neither reported nor moved.
 $cluster->create_storm_table;
 my $storm = $cluster->start_storm($ENV{TOPGUN_STORM_SECONDS} || 10);
