@@ -12,6 +12,8 @@
 #include "base/failpoint.h"
 #include "base/guc.h"
 #include "base/shmem.h"
+#include "bulk/job.h"
+#include "bulk/progress.h"
 #include "capture/capture.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -45,6 +47,8 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
+	{"topgun pool", tg_pool_shmem_size, tg_pool_shmem_attach, 1},
+	{"topgun progress", tg_progress_shmem_size, tg_progress_shmem_attach, 1},
 	{"topgun roster", tg_roster_shmem_size, tg_roster_shmem_attach, 1},
 };
 

@@ -13,6 +13,9 @@ extern bool tg_conflict_log;
 extern int	tg_connect_timeout_ms;
 extern int	tg_journal_segment_size_kb;
 extern int	tg_max_clock_drift_ms;
+extern bool tg_merge_affinity;
+extern bool tg_merge_stealing;
+extern int	tg_merge_workers;
 extern int	tg_retry_interval_ms;
 
 extern void tg_guc_define(void);

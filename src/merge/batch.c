@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "executor/spi.h"
+#include "journal/stamping.h"
 #include "merge/batch.h"
 #include "merge/change.h"
 #include "merge/quarantine.h"
@@ -180,12 +181,25 @@ merge_one_by_one(Attempt *all)
 }
 
 /*
+ * Put a change into quarantine.  There, too, an imported one has a fresh stamp.
+ */
+static void
+put_aside(TgMerge *merge, TgTableId table, const TgChange *change, const ErrorData *error)
+{
+	TgChange	fresh = *change;
+
+	if (merge->is_import)
+		fresh.stamp = tg_write_stamp();
+	tg_quarantine_put(merge, table, &fresh, error);
+}
+
+/*
  * Merge changes of one table between tg_merge_begin() and tg_merge_end().
- * The clock must have observed their stamps, and the caller holds a lock on
- * the table since it has found it to look as it does where they come from.  A
- * row that cannot be applied goes into quarantine; errors that blame no row,
- * as a deadlock, abort the transaction, and merging all of it again is
- * harmless.
+ * The clock must have observed their stamps, unless they are imported, and the
+ * caller holds a lock on the table since it has found it to look as it does
+ * where they come from.  A row that cannot be applied goes into quarantine;
+ * errors that blame no row, as a deadlock, abort the transaction, and merging
+ * all of it again is harmless.
  */
 void
 tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges)
@@ -203,7 +217,7 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 
 		for (int i = 0; i < nchanges; i++)
 			if (errors[i] != NULL)
-				tg_quarantine_put(merge, table, &changes[i], errors[i]);
+				put_aside(merge, table, &changes[i], errors[i]);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

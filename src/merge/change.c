@@ -23,6 +23,7 @@
 #include "base/failpoint.h"
 #include "executor/executor.h"
 #include "journal/append.h"
+#include "journal/stamping.h"
 #include "merge/change.h"
 #include "merge/conflict.h"
 #include "merge/load.h"
@@ -30,6 +31,7 @@
 #include "merge/unverified.h"
 #include "merge/write.h"
 #include "miscadmin.h"
+#include "row/stamp.h"
 #include "row/tombstone.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -43,14 +45,41 @@ typedef enum Verdict
 } Verdict;
 
 static void
-count(TgMerge *merge, Verdict verdict)
+count(TgMerge *merge, const TgChange *change, Verdict verdict)
 {
 	if (verdict == THEIRS_NEWER)
+	{
 		merge->counts.applied++;
+		merge->counts.deleted += change->kind == TG_CHANGE_DELETE;
+	}
 	else if (verdict == SAME)
 		merge->counts.equal++;
 	else
 		merge->counts.older++;
+}
+
+/*
+ * The stamp under which a change is written, in place of a row or tombstone of
+ * ours: its own, unless it is imported.
+ */
+static TgStamp
+stamp_to_write(TgMerge *merge, const TgChange *change, TgStamp replaced)
+{
+	return merge->is_import ? tg_write_stamp_after(replaced) : change->stamp;
+}
+
+/*
+ * The same, and leaf->row gets it.
+ */
+static TgStamp
+stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced)
+{
+	TgStamp		stamp = stamp_to_write(merge, change, replaced);
+	int			column = leaf->table->stamp_attno - 1;
+
+	leaf->row->tts_values[column] = TgStampGetDatum(stamp);
+	leaf->row->tts_isnull[column] = stamp == TG_NO_STAMP;
+	return stamp;
 }
 
 /*
@@ -153,12 +182,14 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 		tg_conflict_check_row(merge, target, leaf, change, verdict == THEIRS_NEWER);
 	if (verdict == THEIRS_NEWER)
 	{
+		TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
+
 		if (change->kind == TG_CHANGE_DELETE)
-			tg_leaf_delete(target, leaf, change->stamp);
+			tg_leaf_delete(target, leaf, stamp_to_write(merge, change, ours));
 		else
-			tg_leaf_update(target, leaf, change->stamp);
+			tg_leaf_update(target, leaf, stamp_row(merge, leaf, change, ours));
 	}
-	count(merge, verdict);
+	count(merge, change, verdict);
 	return true;
 }
 
@@ -171,12 +202,13 @@ merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange 
 	TgInsertResult result;
 
 	TG_FAILPOINT("merge-before-insert");
-	result = tg_leaf_insert(target, leaf, change->stamp, key);
+	result = tg_leaf_insert(target, leaf, change->stamp,
+							stamp_row(merge, leaf, change, TG_NO_STAMP), key);
 	if (result == TG_INSERT_KEY_TAKEN)
 		return false;
 	if (result == TG_INSERT_IS_DELETED)
 		tg_conflict_check_deleted(merge, target, leaf, change, key);
-	count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
+	count(merge, change, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
 	return true;
 }
 
@@ -191,9 +223,9 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	TgEntry		entry = {
 		.table = target->table->id,
 		.op = TG_OP_DELETE,
-		.new_stamp = change->stamp,
 		.key = change->payload
 	};
+	TgChange	deletion = *change;
 
 	TG_FAILPOINT("merge-before-tombstone");
 	if (tg_tombstone_may_exceed(change->stamp))
@@ -201,13 +233,14 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	UnregisterSnapshot(snapshot);
 	if (ours >= change->stamp)
 	{
-		count(merge, ours == change->stamp ? SAME : OURS_NEWER);
+		count(merge, change, ours == change->stamp ? SAME : OURS_NEWER);
 		return;
 	}
 
+	deletion.stamp = entry.new_stamp = stamp_to_write(merge, change, ours);
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
-	tg_unverified_note(target->table->id, change);
-	count(merge, THEIRS_NEWER);
+	tg_unverified_note(target->table->id, &deletion);
+	count(merge, change, THEIRS_NEWER);
 }
 
 /*
@@ -227,7 +260,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	if (!tg_quarantine_lets_pass(target, key, change->stamp) ||
 		(change->stamp <= target->truncation && target->truncation != TG_NO_STAMP))
 	{
-		count(merge, OURS_NEWER);
+		count(merge, change, OURS_NEWER);
 		return;
 	}
 
@@ -255,7 +288,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
  * Merge the row or deletion into a table opened by tg_merge_open_table().
  * Errors out if the row cannot be applied, as with a constraint of ours; then
  * the (sub)transaction must be rolled back.  The clock must have observed the
- * change's stamp.
+ * change's stamp, unless it is imported.
  */
 void
 tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change)
@@ -286,7 +319,8 @@ tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 	tg_change_load(target, change, &key);
 	leaf = tg_target_route(target);
 	if (find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf))
-		tg_leaf_delete(target, leaf, change->stamp);
+		tg_leaf_delete(target, leaf,
+					   stamp_to_write(merge, change, tg_slot_stamp(leaf->table, leaf->found)));
 	CommandCounterIncrement();
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(merge->scratch);

@@ -21,12 +21,15 @@ typedef struct TgMergeCounts
 	int64		equal;			/* we had it */
 	int64		conflicts;		/* concurrent ones among applied and older */
 	int64		quarantined;
+	int64		deleted;		/* deletions among applied */
 } TgMergeCounts;
 
 typedef struct TgMerge
 {
 	TgNodeId	peer;			/* 0: nobody in particular */
 	const TgVector *peer_vector;	/* what the peer had merged, or NULL */
+	bool		is_import;		/* changes decide by their stamps, but what is
+								 * written gets fresh ones */
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
 	int			guc_nest;

@@ -13,11 +13,13 @@
 typedef enum TgInsertResult
 {
 	TG_INSERT_DONE,
-	TG_INSERT_KEY_TAKEN,		/* somebody else was faster; nothing is left */
+	TG_INSERT_KEY_TAKEN,		/* somebody else was faster, look again; nothing
+								 * is left */
 	TG_INSERT_IS_DELETED		/* a tombstone is as new; nothing is left */
 } TgInsertResult;
 
-extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key);
+extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp decides,
+									 TgStamp stamp, TgBytes key);
 extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 
