@@ -21,6 +21,7 @@
 #include "journal/stamping.h"
 #include "merge/batch.h"
 #include "merge/change.h"
+#include "merge/import.h"
 #include "merge/quarantine.h"
 #include "merge/truncate.h"
 #include "merge/write.h"
@@ -95,6 +96,20 @@ merge_in_order(void *arg)
 	if (target != NULL)
 		tg_merge_close_table(target);
 	TG_FAILPOINT("merge-before-release");
+}
+
+static void
+import_together(void *arg)
+{
+	Attempt    *attempt = arg;
+	TgTarget   *target = tg_merge_open_table(attempt->table, RowExclusiveLock);
+	const TgChange **changes = palloc(attempt->nchanges * sizeof(TgChange *));
+
+	if (target == NULL)
+		return;
+	memcpy(changes, attempt->changes, attempt->nchanges * sizeof(TgChange *));
+	tg_merge_import(attempt->merge, target, changes, attempt->nchanges);
+	tg_merge_close_table(target);
 }
 
 /*
@@ -211,7 +226,7 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 
 	for (int i = 0; i < nchanges; i++)
 		all.changes[i] = &changes[i];
-	if (try_merge(&all, merge_in_order) != NULL)
+	if (try_merge(&all, merge->is_import ? import_together : merge_in_order) != NULL)
 	{
 		ErrorData **errors = merge_one_by_one(&all);
 

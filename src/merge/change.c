@@ -38,14 +38,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/* How a change compares with what is here. */
-typedef enum Verdict
-{
-	THEIRS_NEWER, SAME, OURS_NEWER
-} Verdict;
-
-static void
-count(TgMerge *merge, const TgChange *change, Verdict verdict)
+/*
+ * Count what has become of a change.
+ */
+void
+tg_merge_count(TgMerge *merge, const TgChange *change, TgVerdict verdict)
 {
 	if (verdict == THEIRS_NEWER)
 	{
@@ -86,8 +83,8 @@ stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced
  * Stamps that are equal belong to the same write, unless they are NULL or
  * were imported: then the greater image wins, so that all nodes agree.
  */
-static Verdict
-compare_images(TgLeaf *leaf, TgTarget *target)
+static TgVerdict
+compare_images(TgLeaf *leaf)
 {
 	StringInfoData ours;
 	StringInfoData theirs;
@@ -103,8 +100,11 @@ compare_images(TgLeaf *leaf, TgTarget *target)
 	return cmp > 0 ? THEIRS_NEWER : cmp < 0 ? OURS_NEWER : SAME;
 }
 
-static Verdict
-judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
+/*
+ * Compare a change, which is in leaf->row, with ours, which is in leaf->found.
+ */
+TgVerdict
+tg_merge_judge(TgLeaf *leaf, const TgChange *change)
 {
 	TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
 
@@ -112,14 +112,14 @@ judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
 		return change->stamp > ours ? THEIRS_NEWER : OURS_NEWER;
 	if (change->kind == TG_CHANGE_DELETE)
 		return THEIRS_NEWER;	/* at equal stamps the tombstone wins */
-	return compare_images(leaf, target);
+	return compare_images(leaf);
 }
 
 /*
  * Look the key up as it is or is about to be: wait for whoever is writing it.
  */
-static bool
-find_settled(TgLeaf *leaf)
+bool
+tg_leaf_find_settled(TgLeaf *leaf)
 {
 	for (;;)
 	{
@@ -169,14 +169,14 @@ lock_found(TgLeaf *leaf)
 static bool
 merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change)
 {
-	Verdict		verdict = judge(target, leaf, change);
+	TgVerdict		verdict = tg_merge_judge(leaf, change);
 
 	TG_FAILPOINT("merge-before-lock");
 	if (verdict == THEIRS_NEWER)
 	{
 		if (!lock_found(leaf))
 			return false;
-		verdict = judge(target, leaf, change);
+		verdict = tg_merge_judge(leaf, change);
 	}
 	if (verdict != SAME)
 		tg_conflict_check_row(merge, target, leaf, change, verdict == THEIRS_NEWER);
@@ -189,7 +189,7 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 		else
 			tg_leaf_update(target, leaf, stamp_row(merge, leaf, change, ours));
 	}
-	count(merge, change, verdict);
+	tg_merge_count(merge, change, verdict);
 	return true;
 }
 
@@ -208,7 +208,7 @@ merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange 
 		return false;
 	if (result == TG_INSERT_IS_DELETED)
 		tg_conflict_check_deleted(merge, target, leaf, change, key);
-	count(merge, change, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
+	tg_merge_count(merge, change, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
 	return true;
 }
 
@@ -233,14 +233,24 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	UnregisterSnapshot(snapshot);
 	if (ours >= change->stamp)
 	{
-		count(merge, change, ours == change->stamp ? SAME : OURS_NEWER);
+		tg_merge_count(merge, change, ours == change->stamp ? SAME : OURS_NEWER);
 		return;
 	}
 
 	deletion.stamp = entry.new_stamp = stamp_to_write(merge, change, ours);
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
 	tg_unverified_note(target->table->id, &deletion);
-	count(merge, change, THEIRS_NEWER);
+	tg_merge_count(merge, change, THEIRS_NEWER);
+}
+
+/*
+ * May a change with this stamp be merged at all?
+ */
+bool
+tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp)
+{
+	return tg_quarantine_lets_pass(target, key, stamp) &&
+		(stamp > target->truncation || target->truncation == TG_NO_STAMP);
 }
 
 /*
@@ -257,10 +267,9 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	tg_change_load(target, change, &key_buf);
 	key = tg_bytes_of_buf(&key_buf);
 
-	if (!tg_quarantine_lets_pass(target, key, change->stamp) ||
-		(change->stamp <= target->truncation && target->truncation != TG_NO_STAMP))
+	if (!tg_merge_lets_pass(target, key, change->stamp))
 	{
-		count(merge, change, OURS_NEWER);
+		tg_merge_count(merge, change, OURS_NEWER);
 		return;
 	}
 
@@ -268,7 +277,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	{
 		CHECK_FOR_INTERRUPTS();
 		leaf = tg_target_route(target);
-		if (find_settled(leaf))
+		if (tg_leaf_find_settled(leaf))
 		{
 			if (merge_found(merge, target, leaf, change))
 				break;
@@ -318,7 +327,7 @@ tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 	initStringInfo(&key);
 	tg_change_load(target, change, &key);
 	leaf = tg_target_route(target);
-	if (find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf))
+	if (tg_leaf_find_settled(leaf) && tg_merge_judge(leaf, change) == THEIRS_NEWER && lock_found(leaf))
 		tg_leaf_delete(target, leaf,
 					   stamp_to_write(merge, change, tg_slot_stamp(leaf->table, leaf->found)));
 	CommandCounterIncrement();

@@ -20,6 +20,9 @@ typedef enum TgInsertResult
 
 extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp decides,
 									 TgStamp stamp, TgBytes key);
+extern void tg_leaf_prepare(TgTarget *target, TgLeaf *leaf, CmdType operation);
+extern void tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row);
+extern bool tg_leaf_try_update(TgTarget *target, TgLeaf *leaf);
 extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 

@@ -149,6 +149,25 @@ tg_tombstone_find(TgTable *table, TgBytes key, Snapshot snapshot)
 }
 
 /*
+ * Has the table any tombstone?
+ */
+bool
+tg_tombstone_any(TgTable *table, Snapshot snapshot)
+{
+	Relation	rel = table_open(tg_catalog_oid(TG_CAT_TOMBSTONE), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, COLUMN_TABLE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
+	scan = systable_beginscan(rel, tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), true, snapshot, 1, &key);
+	found = systable_getnext(scan) != NULL;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
  * Remove the older tombstones of the key.  One that somebody else is removing
  * now is left to him.
  */

@@ -13,6 +13,7 @@
 
 extern void tg_tombstone_write(TgTable *table, TgBytes key, TgStamp stamp);
 extern TgStamp tg_tombstone_find(TgTable *table, TgBytes key, Snapshot snapshot);
+extern bool tg_tombstone_any(TgTable *table, Snapshot snapshot);
 extern bool tg_tombstone_may_exceed(TgStamp stamp);
 extern void tg_tombstone_learn(void);
 
