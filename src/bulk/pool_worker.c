@@ -12,7 +12,6 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
-#include "base/failpoint.h"
 #include "bulk/pool_worker.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
@@ -81,7 +80,6 @@ run_in_transaction(TgSliceRun *run, TgRunSlice run_slice)
 	StartTransactionCommand();
 	pgstat_report_activity(STATE_RUNNING, "bulk slice");
 	run_slice(run);
-	TG_FAILPOINT("bulk-before-commit");
 	CommitTransactionCommand();
 }
 
@@ -95,7 +93,7 @@ recover(void)
 }
 
 /*
- * An error that the leader shall hear of, or that goes away by itself?
+ * Run a slice.  An error that does not go away by itself ends the worker.
  */
 static void
 do_slice(TgJob *job, int slice, TgRunSlice run_slice)

@@ -93,24 +93,14 @@ update_found(Import *import, const TgChange *change)
 }
 
 /*
- * The way of one row.  False if it has to go the ordinary way.
+ * A row that may be merged.  False if somebody else is writing it.
  */
 static bool
 import_row(Import *import, const TgChange *change)
 {
 	TgLeaf	   *leaf = import->leaf;
-	StringInfoData key;
 	TgVerdict	verdict;
 
-	if (change->kind != TG_CHANGE_ROW)
-		return false;
-	initStringInfo(&key);
-	tg_change_load(import->target, change, &key);
-	if (!tg_merge_lets_pass(import->target, tg_bytes_of_buf(&key), change->stamp))
-	{
-		tg_merge_count(import->merge, change, OURS_NEWER);
-		return true;
-	}
 	if (!tg_leaf_find_settled(leaf))
 	{
 		keep_absent(import, change);
@@ -120,6 +110,29 @@ import_row(Import *import, const TgChange *change)
 	if (verdict == THEIRS_NEWER)
 		return update_found(import, change);
 	tg_merge_count(import->merge, change, verdict);
+	return true;
+}
+
+/*
+ * The way of one change.  False if it has to go the ordinary way.
+ */
+static bool
+import_change(Import *import, const TgChange *change)
+{
+	StringInfoData key_buf;
+	TgBytes		key;
+
+	if (change->kind != TG_CHANGE_ROW)
+		return false;
+	initStringInfo(&key_buf);
+	tg_change_load(import->target, change, &key_buf);
+	key = tg_bytes_of_buf(&key_buf);
+	if (!tg_merge_lets_pass(import->target, key, change->stamp))
+		tg_merge_count(import->merge, change, OURS_NEWER);
+	else if (!import_row(import, change))
+		return false;
+	else
+		tg_quarantine_resolve(import->target, key, change->stamp);
 	return true;
 }
 
@@ -231,7 +244,7 @@ import_rows(Import *import, const TgChange **changes, int nchanges)
 		MemoryContext old = MemoryContextSwitchTo(import->merge->scratch);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!import_row(import, changes[i]))
+		if (!import_change(import, changes[i]))
 			changes[nleft++] = changes[i];
 		ResetPerTupleExprContext(import->target->estate);
 		MemoryContextSwitchTo(old);
@@ -257,7 +270,7 @@ tg_merge_import(TgMerge *merge, TgTarget *target, const TgChange **changes, int 
 
 	Assert(merge->is_import);
 
-	if (import.leaf == NULL || !tg_quarantine_is_empty())
+	if (import.leaf == NULL)
 	{
 		for (int i = 0; i < nchanges; i++)
 			tg_merge_change(merge, target, changes[i]);
