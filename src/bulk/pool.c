@@ -9,7 +9,7 @@
  *	a worker is terminated	its slice is put back, the others go on
  *	all workers are gone	the leader does the rest itself
  *	the leader errors out	tg_job_end() ends the workers and waits for them
- *	the leader terminates	detaching from the segment tells the workers
+ *	the leader terminates	on its way out it tells the workers
  *	a process is killed		the server restarts; nothing of this survives
  *
  *-------------------------------------------------------------------------
@@ -54,6 +54,8 @@ typedef struct TgJobCrew
 	Member		members[TG_MAX_JOB_WORKERS];
 } TgJobCrew;
 
+static TgJob *led = NULL;		/* the job that this process leads */
+
 static int
 max_workers(TgJob *job)
 {
@@ -74,15 +76,35 @@ dismiss(TgJob *job)
 }
 
 /*
- * The leader's process ends while the job is running.
+ * This process ends.  A job that it leads ends with it; its files must be gone
+ * before the statistics are, where their size is noted.
  */
 static void
-leader_detached(dsm_segment *segment, Datum arg)
+leave_job(int code, Datum arg)
 {
-	TgJob	   *job = (TgJob *) DatumGetPointer(arg);
+	if (led == NULL)
+		return;
+	dismiss(led);
+	tg_progress_end(led->crew->place);
+	dsm_detach(led->segment);
+	led = NULL;
+}
 
-	dismiss(job);
-	tg_progress_end(job->crew->place);
+/*
+ * From here on the caller, and the end of the process, see to the job's end.
+ */
+static void
+lead(TgJob *job)
+{
+	static bool is_prepared = false;
+
+	Assert(led == NULL);
+	if (!is_prepared)
+		before_shmem_exit(leave_job, (Datum) 0);
+	is_prepared = true;
+	dsm_pin_mapping(job->segment);
+	MemoryContextSetParent(job->crew->context, TopMemoryContext);
+	led = job;
 }
 
 static void
@@ -170,12 +192,11 @@ tg_job_begin(const TgJobSpec *spec)
 	job->worker = TG_ANY_WORKER;
 	create_segment(job, spec);
 
-	/* nothing fails from here on; until here the transaction cleans up */
-	MemoryContextSetParent(context, TopMemoryContext);
-	job->crew->place = tg_progress_begin(spec->kind, spec->relid, spec->peer);
-	on_dsm_detach(job->segment, leader_detached, PointerGetDatum(job));
-	dsm_pin_mapping(job->segment);
 	MemoryContextSwitchTo(old);
+
+	/* until here the transaction cleans up */
+	job->crew->place = tg_progress_begin(spec->kind, spec->relid, spec->peer);
+	lead(job);
 	return job;
 }
 
@@ -569,7 +590,7 @@ tg_job_end(TgJob *job)
 	wait_for_ends(job);
 	RESUME_INTERRUPTS();
 
-	cancel_on_dsm_detach(job->segment, leader_detached, PointerGetDatum(job));
+	led = NULL;
 	tg_progress_end(job->crew->place);
 	dsm_detach(job->segment);
 	MemoryContextDelete(context);

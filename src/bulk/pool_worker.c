@@ -26,6 +26,19 @@
 #define RETRY_PAUSE_MS	20
 #define IDLE_MS			1000
 
+/*
+ * Whoever is the last to leave removes the files of the job, and that must be
+ * before the statistics are gone, where their size is noted.
+ */
+static void
+detach(int code, Datum handle)
+{
+	dsm_segment *segment = dsm_find_mapping(DatumGetUInt32(handle));
+
+	if (segment != NULL)
+		dsm_detach(segment);
+}
+
 static void
 attach(TgJob *job, dsm_handle handle, int worker)
 {
@@ -152,6 +165,7 @@ tg_job_work(dsm_handle handle, int worker, const TgRunSlice *run_slice)
 
 	attach(&job, handle, worker);
 	set_up_session(job.shared);
+	before_shmem_exit(detach, UInt32GetDatum(handle));
 	SharedFileSetAttach(&job.shared->files, job.segment);
 	enter(&job);
 
@@ -167,5 +181,4 @@ tg_job_work(dsm_handle handle, int worker, const TgRunSlice *run_slice)
 		}
 		CHECK_FOR_INTERRUPTS();
 	}
-	dsm_detach(job.segment);
 }

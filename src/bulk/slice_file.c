@@ -116,10 +116,9 @@ read_one(TgSliceReader *reader, Size *place)
 	enlargeStringInfo(&reader->buf, head.len);
 	require_bytes(BufFileRead(reader->file, reader->buf.data + reader->buf.len, head.len), head.len);
 	reader->buf.len += head.len;
-	*change = (TgChange)
-	{
-		.kind = head.kind,.stamp = head.stamp,.payload = {.len = head.len}
-	};
+	change->kind = head.kind;
+	change->stamp = head.stamp;
+	change->payload.len = head.len;
 	return true;
 }
 

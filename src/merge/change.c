@@ -169,7 +169,7 @@ lock_found(TgLeaf *leaf)
 static bool
 merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change)
 {
-	TgVerdict		verdict = tg_merge_judge(leaf, change);
+	TgVerdict	verdict = tg_merge_judge(leaf, change);
 
 	TG_FAILPOINT("merge-before-lock");
 	if (verdict == THEIRS_NEWER)

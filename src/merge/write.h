@@ -13,8 +13,8 @@
 typedef enum TgInsertResult
 {
 	TG_INSERT_DONE,
-	TG_INSERT_KEY_TAKEN,		/* somebody else was faster, look again; nothing
-								 * is left */
+	TG_INSERT_KEY_TAKEN,		/* somebody else was faster, look again;
+								 * nothing is left */
 	TG_INSERT_IS_DELETED		/* a tombstone is as new; nothing is left */
 } TgInsertResult;
 

@@ -137,7 +137,7 @@ tg_key_order_query(Relation rel, TgTable *table, int nparams)
 char *
 tg_key_order_clause(Relation rel, TgTable *table)
 {
-	KeyText		text = {
+	KeyText text = {
 		.rel = rel,
 		.index = index_open(table->key_index, AccessShareLock),
 		.key = table->key
