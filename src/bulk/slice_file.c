@@ -152,15 +152,3 @@ tg_slice_close(TgSliceReader *reader)
 	pfree(reader->buf.data);
 	pfree(reader->changes);
 }
-
-/*
- * Nobody will read this slice again.
- */
-void
-tg_slice_remove(SharedFileSet *files, int slice)
-{
-	char		name[NAME_SIZE];
-
-	name_of(slice, name);
-	BufFileDeleteFileSet(&files->fs, name, true);
-}

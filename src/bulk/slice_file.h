@@ -38,6 +38,4 @@ extern void tg_slice_open(TgSliceReader *reader, SharedFileSet *files, int slice
 extern bool tg_slice_read(TgSliceReader *reader);
 extern void tg_slice_close(TgSliceReader *reader);
 
-extern void tg_slice_remove(SharedFileSet *files, int slice);
-
 #endif							/* TG_BULK_SLICE_FILE_H */

@@ -177,6 +177,29 @@ try_exchange(Attempt *all, ErrorData **errors)
 }
 
 /*
+ * Import in parts that are halved until what fails stands alone; that goes the
+ * ordinary way.  The few bad rows of a batch cost little so.
+ */
+static void
+import_in_halves(Attempt *all, int start, int nchanges, ErrorData **errors)
+{
+	Attempt		part = {all->merge, all->table, &all->changes[start], nchanges};
+	ErrorData  *error;
+
+	if (nchanges == 0)
+		return;
+	error = try_merge(&part, nchanges == 1 ? merge_in_order : import_together);
+	if (nchanges == 1)
+		errors[start] = error;
+	else if (error != NULL)
+	{
+		FreeErrorData(error);
+		import_in_halves(all, start, nchanges / 2, errors);
+		import_in_halves(all, start + nchanges / 2, nchanges - nchanges / 2, errors);
+	}
+}
+
+/*
  * Merge one by one, then let exchange.  Returns the error of each change, NULL
  * for those that are merged.
  */
@@ -185,6 +208,13 @@ merge_one_by_one(Attempt *all)
 {
 	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
 
+	if (all->merge->is_import)
+	{
+		import_in_halves(all, 0, all->nchanges / 2, errors);
+		import_in_halves(all, all->nchanges / 2, all->nchanges - all->nchanges / 2, errors);
+		try_exchange(all, errors);
+		return errors;
+	}
 	for (int i = 0; i < all->nchanges; i++)
 	{
 		Attempt		one = {all->merge, all->table, &all->changes[i], 1};

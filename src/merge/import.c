@@ -39,7 +39,7 @@
 typedef struct Absent
 {
 	int			n;
-	int			max;
+	TupleDesc	desc;			/* a copy, which costs nothing to refer to */
 	TupleTableSlot **rows;
 	const TgChange **changes;
 } Absent;
@@ -73,7 +73,7 @@ keep_absent(Import *import, const TgChange *change)
 	{
 		MemoryContext old = MemoryContextSwitchTo(import->target->context);
 
-		absent->rows[absent->n] = table_slot_create(leaf->rel, NULL);
+		absent->rows[absent->n] = MakeSingleTupleTableSlot(absent->desc, table_slot_callbacks(leaf->rel));
 		MemoryContextSwitchTo(old);
 	}
 	ExecCopySlot(absent->rows[absent->n], leaf->row);
@@ -276,6 +276,7 @@ tg_merge_import(TgMerge *merge, TgTarget *target, const TgChange **changes, int 
 			tg_merge_change(merge, target, changes[i]);
 		return;
 	}
+	import.absent.desc = CreateTupleDescCopy(RelationGetDescr(import.leaf->rel));
 	import.absent.rows = palloc0(nchanges * sizeof(TupleTableSlot *));
 	import.absent.changes = palloc(nchanges * sizeof(TgChange *));
 	import_rows(&import, changes, nchanges);

@@ -8,6 +8,7 @@ CREATE PROCEDURE topgun.merge_batch(rel regclass, source regclass, workers int D
 	AS 'MODULE_PATHNAME', 'topgun_merge_batch';
 COMMENT ON PROCEDURE topgun.merge_batch(regclass, regclass, int, bigint, bigint, bigint, bigint, bigint) IS
 	'merge rows that carry their own stamps: columns of rel, topgun_stamp, optionally topgun_deleted';
+REVOKE ALL ON PROCEDURE topgun.merge_batch(regclass, regclass, int, bigint, bigint, bigint, bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION topgun_internal.job_progress(
 	OUT pid int, OUT kind text, OUT relid oid, OUT peer_id int, OUT phase text, OUT workers int,

@@ -185,6 +185,11 @@ is($cluster->sql(1, 'SELECT string_agg(id || u::text, $$ $$ ORDER BY id) FROM un
 $cluster->sql(1, 'DELETE FROM uniq WHERE id = 3');
 ok($cluster->wait_until(1, 'SELECT count(*) = 1 FROM uniq WHERE id = 4 AND u = 3', 30), 'it comes out when it can');
 
+# A few bad rows among many good ones, in one batch.
+$cluster->sql(1, "CREATE TABLE item_src AS SELECT i AS id, i::numeric(9,2) AS n, CASE WHEN i % 700 = 0 THEN 'bad' ELSE 'good' END AS v,
+	NULL::topgun.stamp AS topgun_stamp FROM generate_series(200001, 202100) i");
+is(merge('item', 'item_src', 2), '2097|0|0|0|3', 'bad rows stop nobody');
+
 # -------------------------------------------------------------------- refusals
 
 $cluster->sql(1, <<"END");
@@ -225,6 +230,8 @@ foreach my $case (
 }
 my ($state, $message) = $cluster->error_of(1, q{BEGIN; CALL topgun.merge_batch('item', 'src')});
 is($state, '25001', 'not inside a transaction block');
+is(($cluster->error_of(1, q{SET ROLE bound; CALL topgun.merge_batch('item', 'src')}))[0], '42501', 'not everybody may call it');
+$cluster->sql(1, 'GRANT EXECUTE ON PROCEDURE topgun.merge_batch TO reader, writer, bound');
 is(($cluster->error_of(1, q{SET ROLE reader; CALL topgun.merge_batch('item', 'src')}))[0], '42501', 'the table must be writable');
 is(($cluster->error_of(1, q{SET ROLE writer; CALL topgun.merge_batch('item', 'src')}))[0], '42501', 'the source must be readable');
 is(($cluster->error_of(1, q{SET ROLE bound; CALL topgun.merge_batch('item', 'src')}))[0], '00000', 'both are enough');
