@@ -16,7 +16,7 @@
 
 #define FIRST_BYTES		(64 * 1024)
 #define USUAL_BYTES		(1024 * 1024)
-#define USUAL_SLICES	1024	/* from here on each so many are twice as long */
+#define USUAL_SLICES	512		/* from here on each so many are twice as long */
 #define MAX_DOUBLINGS	20
 
 /*

@@ -235,6 +235,7 @@ $cluster->sql(1, 'GRANT EXECUTE ON PROCEDURE topgun.merge_batch TO reader, write
 is(($cluster->error_of(1, q{SET ROLE reader; CALL topgun.merge_batch('item', 'src')}))[0], '42501', 'the table must be writable');
 is(($cluster->error_of(1, q{SET ROLE writer; CALL topgun.merge_batch('item', 'src')}))[0], '42501', 'the source must be readable');
 is(($cluster->error_of(1, q{SET ROLE bound; CALL topgun.merge_batch('item', 'src')}))[0], '00000', 'both are enough');
+is(($cluster->error_of(1, q{SET ROLE bound; CALL topgun.merge_batch('item', 'src', 0)}))[0], '00000', 'without workers, too');
 $cluster->sql(1, 'ALTER TABLE item ENABLE ROW LEVEL SECURITY');
 is(($cluster->error_of(1, q{SET ROLE bound; CALL topgun.merge_batch('item', 'src')}))[0], '0A000', 'row security is not bypassed');
 $cluster->sql(1, 'ALTER TABLE item DISABLE ROW LEVEL SECURITY');
