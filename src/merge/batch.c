@@ -177,6 +177,25 @@ try_exchange(Attempt *all, ErrorData **errors)
 }
 
 /*
+ * Merge one by one, then let exchange.  Returns the error of each change, NULL
+ * for those that are merged.
+ */
+static ErrorData **
+merge_one_by_one(Attempt *all)
+{
+	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
+
+	for (int i = 0; i < all->nchanges; i++)
+	{
+		Attempt		one = {all->merge, all->table, &all->changes[i], 1};
+
+		errors[i] = try_merge(&one, merge_in_order);
+	}
+	try_exchange(all, errors);
+	return errors;
+}
+
+/*
  * Import in parts that are halved until what fails stands alone; that goes the
  * ordinary way.  The few bad rows of a batch cost little so.
  */
@@ -200,27 +219,16 @@ import_in_halves(Attempt *all, int start, int nchanges, ErrorData **errors)
 }
 
 /*
- * Merge one by one, then let exchange.  Returns the error of each change, NULL
- * for those that are merged.
+ * Import without those that fail, then let exchange.  Returns the errors, as
+ * above.
  */
 static ErrorData **
-merge_one_by_one(Attempt *all)
+import_apart(Attempt *all)
 {
 	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
 
-	if (all->merge->is_import)
-	{
-		import_in_halves(all, 0, all->nchanges / 2, errors);
-		import_in_halves(all, all->nchanges / 2, all->nchanges - all->nchanges / 2, errors);
-		try_exchange(all, errors);
-		return errors;
-	}
-	for (int i = 0; i < all->nchanges; i++)
-	{
-		Attempt		one = {all->merge, all->table, &all->changes[i], 1};
-
-		errors[i] = try_merge(&one, merge_in_order);
-	}
+	import_in_halves(all, 0, all->nchanges / 2, errors);
+	import_in_halves(all, all->nchanges / 2, all->nchanges - all->nchanges / 2, errors);
 	try_exchange(all, errors);
 	return errors;
 }
@@ -258,7 +266,7 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 		all.changes[i] = &changes[i];
 	if (try_merge(&all, merge->is_import ? import_together : merge_in_order) != NULL)
 	{
-		ErrorData **errors = merge_one_by_one(&all);
+		ErrorData **errors = merge->is_import ? import_apart(&all) : merge_one_by_one(&all);
 
 		for (int i = 0; i < nchanges; i++)
 			if (errors[i] != NULL)

@@ -38,17 +38,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/*
- * Count what has become of a change.
- */
-void
-tg_merge_count(TgMerge *merge, const TgChange *change, TgVerdict verdict)
+static void
+count(TgMerge *merge, TgVerdict verdict)
 {
 	if (verdict == THEIRS_NEWER)
-	{
 		merge->counts.applied++;
-		merge->counts.deleted += change->kind == TG_CHANGE_DELETE;
-	}
 	else if (verdict == SAME)
 		merge->counts.equal++;
 	else
@@ -185,12 +179,30 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 		TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
 
 		if (change->kind == TG_CHANGE_DELETE)
+		{
 			tg_leaf_delete(target, leaf, stamp_to_write(merge, change, ours));
+			merge->counts.deleted++;
+		}
 		else
 			tg_leaf_update(target, leaf, stamp_row(merge, leaf, change, ours));
 	}
-	tg_merge_count(merge, change, verdict);
+	count(merge, verdict);
 	return true;
+}
+
+/*
+ * An imported row gets its fresh stamp.  It may be older than the deletion of
+ * its key: that must be known before its insertion can fail, or else it would
+ * go into quarantine, with a stamp newer than the deletion.  If it is deleted
+ * just now, the capture trigger sees to it that its stamp is newer still.
+ */
+static bool
+is_import_of_deleted(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgBytes key)
+{
+	if (!merge->is_import)
+		return false;
+	(void) stamp_row(merge, leaf, change, TG_NO_STAMP);
+	return tg_leaf_is_deleted(leaf, change->stamp, key);
 }
 
 /*
@@ -199,16 +211,16 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 static bool
 merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change, TgBytes key)
 {
-	TgInsertResult result;
+	TgInsertResult result = TG_INSERT_IS_DELETED;
 
 	TG_FAILPOINT("merge-before-insert");
-	result = tg_leaf_insert(target, leaf, change->stamp,
-							stamp_row(merge, leaf, change, TG_NO_STAMP), key);
+	if (!is_import_of_deleted(merge, leaf, change, key))
+		result = tg_leaf_insert(target, leaf, change->stamp, key);
 	if (result == TG_INSERT_KEY_TAKEN)
 		return false;
 	if (result == TG_INSERT_IS_DELETED)
 		tg_conflict_check_deleted(merge, target, leaf, change, key);
-	tg_merge_count(merge, change, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
+	count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
 	return true;
 }
 
@@ -233,14 +245,15 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	UnregisterSnapshot(snapshot);
 	if (ours >= change->stamp)
 	{
-		tg_merge_count(merge, change, ours == change->stamp ? SAME : OURS_NEWER);
+		count(merge, ours == change->stamp ? SAME : OURS_NEWER);
 		return;
 	}
 
 	deletion.stamp = entry.new_stamp = stamp_to_write(merge, change, ours);
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
 	tg_unverified_note(target->table->id, &deletion);
-	tg_merge_count(merge, change, THEIRS_NEWER);
+	merge->counts.deleted++;
+	count(merge, THEIRS_NEWER);
 }
 
 /*
@@ -269,7 +282,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 
 	if (!tg_merge_lets_pass(target, key, change->stamp))
 	{
-		tg_merge_count(merge, change, OURS_NEWER);
+		count(merge, OURS_NEWER);
 		return;
 	}
 

@@ -20,7 +20,6 @@ typedef enum TgVerdict
 extern bool tg_leaf_find_settled(TgLeaf *leaf);
 extern TgVerdict tg_merge_judge(TgLeaf *leaf, const TgChange *change);
 extern bool tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp);
-extern void tg_merge_count(TgMerge *merge, const TgChange *change, TgVerdict verdict);
 extern void tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change);
 extern void tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change);
 

@@ -88,7 +88,7 @@ update_found(Import *import, const TgChange *change)
 	stamp_row(leaf, tg_slot_stamp(leaf->table, leaf->found));
 	if (!tg_leaf_try_update(import->target, leaf))
 		return false;
-	tg_merge_count(import->merge, change, THEIRS_NEWER);
+	import->merge->counts.applied++;
 	return true;
 }
 
@@ -109,7 +109,10 @@ import_row(Import *import, const TgChange *change)
 	verdict = tg_merge_judge(leaf, change);
 	if (verdict == THEIRS_NEWER)
 		return update_found(import, change);
-	tg_merge_count(import->merge, change, verdict);
+	if (verdict == SAME)
+		import->merge->counts.equal++;
+	else
+		import->merge->counts.older++;
 	return true;
 }
 
@@ -128,7 +131,7 @@ import_change(Import *import, const TgChange *change)
 	tg_change_load(import->target, change, &key_buf);
 	key = tg_bytes_of_buf(&key_buf);
 	if (!tg_merge_lets_pass(import->target, key, change->stamp))
-		tg_merge_count(import->merge, change, OURS_NEWER);
+		import->merge->counts.older++;
 	else if (!import_row(import, change))
 		return false;
 	else
@@ -170,7 +173,7 @@ take_back(Import *import, int i, TgStamp tombstone)
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("row was deleted while it was merged")));
 	simple_table_tuple_delete(import->leaf->rel, &import->absent.rows[i]->tts_tid, GetActiveSnapshot());
-	tg_merge_count(import->merge, change, OURS_NEWER);
+	import->merge->counts.older++;
 	import->absent.changes[i] = NULL;
 }
 
@@ -229,7 +232,7 @@ insert_absent(Import *import)
 		if (absent->changes[i] == NULL)
 			continue;
 		ExecARInsertTriggers(import->target->estate, leaf->rri, absent->rows[i], NIL, NULL);
-		tg_merge_count(import->merge, absent->changes[i], THEIRS_NEWER);
+		import->merge->counts.applied++;
 	}
 }
 

@@ -56,71 +56,53 @@ refuse_deferred_conflicts(TgLeaf *leaf, List *recheck_indexes)
 }
 
 /*
- * The key's tombstone, if it may be as new as the stamp; else TG_NO_STAMP.
+ * Is there, as of now, a tombstone of the key that is as new as the stamp?
  */
-static TgStamp
-find_tombstone(TgLeaf *leaf, TgStamp stamp, TgBytes key)
+bool
+tg_leaf_is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key)
 {
 	Snapshot	snapshot;
 	TgStamp		tombstone;
 
 	if (!tg_tombstone_may_exceed(stamp))
-		return TG_NO_STAMP;
+		return false;
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	tombstone = tg_tombstone_find(leaf->table, key, snapshot);
 	UnregisterSnapshot(snapshot);
-	return tombstone;
+	return tombstone != TG_NO_STAMP && tombstone >= stamp;
 }
 
 /*
- * Insert the row and its index entries, unless the key is taken or was deleted
- * too late; in that case nothing is left of it.
+ * Insert leaf->row if its key is free.  The key is taken first, so that no
+ * other row can come in between; then the tombstones are looked at, and one
+ * as new as the row takes it back.  Needs an active snapshot.
  */
-static TgInsertResult
-take_key(TgTarget *target, TgLeaf *leaf, TgStamp decides, TgStamp stamp, TgBytes key)
+TgInsertResult
+tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key)
 {
 	List	   *arbiters = list_make1_oid(leaf->table->key_index);
 	List	   *recheck;
 	TransactionId xid = GetCurrentTransactionId();
 	uint32		token;
 	bool		conflict = false;
-	TgStamp		tombstone = TG_NO_STAMP;
+	bool		deleted;
+
+	tg_leaf_prepare(target, leaf, CMD_INSERT);
 
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(leaf->rel, leaf->row, GetCurrentCommandId(true), 0, NULL, token);
 	recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
 									  false, true, &conflict, arbiters, false);
-	if (!conflict)
-		tombstone = find_tombstone(leaf, Min(decides, stamp), key);
-	if (tombstone != TG_NO_STAMP && tombstone >= Min(decides, stamp))
-		conflict = true;
-	table_tuple_complete_speculative(leaf->rel, leaf->row, token, !conflict);
+	deleted = !conflict && tg_leaf_is_deleted(leaf, stamp, key);
+	table_tuple_complete_speculative(leaf->rel, leaf->row, token, !conflict && !deleted);
 	SpeculativeInsertionLockRelease(xid);
 
 	if (conflict)
-		return tombstone != TG_NO_STAMP && tombstone >= decides ? TG_INSERT_IS_DELETED : TG_INSERT_KEY_TAKEN;
+		return TG_INSERT_KEY_TAKEN;
+	if (deleted)
+		return TG_INSERT_IS_DELETED;
+
 	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
-	return TG_INSERT_DONE;
-}
-
-/*
- * Insert leaf->row, whose stamp is "stamp", if its key is free.  The key is
- * taken first, so that no other row can come in between; then the tombstones
- * are looked at, and one as new as "decides" takes it back.  That is the same
- * stamp, unless the row is imported; one that is only as new as the row's
- * fresh stamp came meanwhile, and the caller looks again.  Needs an active
- * snapshot.
- */
-TgInsertResult
-tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp decides, TgStamp stamp, TgBytes key)
-{
-	TgInsertResult result;
-
-	tg_leaf_prepare(target, leaf, CMD_INSERT);
-	result = take_key(target, leaf, decides, stamp, key);
-	if (result != TG_INSERT_DONE)
-		return result;
-
 	tg_merge_expect(leaf->relid, stamp);
 	AfterTriggerBeginQuery();
 	ExecARInsertTriggers(target->estate, leaf->rri, leaf->row, NIL, NULL);

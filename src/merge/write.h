@@ -13,13 +13,12 @@
 typedef enum TgInsertResult
 {
 	TG_INSERT_DONE,
-	TG_INSERT_KEY_TAKEN,		/* somebody else was faster, look again;
-								 * nothing is left */
+	TG_INSERT_KEY_TAKEN,		/* somebody else was faster; nothing is left */
 	TG_INSERT_IS_DELETED		/* a tombstone is as new; nothing is left */
 } TgInsertResult;
 
-extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp decides,
-									 TgStamp stamp, TgBytes key);
+extern bool tg_leaf_is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key);
+extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key);
 extern void tg_leaf_prepare(TgTarget *target, TgLeaf *leaf, CmdType operation);
 extern void tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row);
 extern bool tg_leaf_try_update(TgTarget *target, TgLeaf *leaf);

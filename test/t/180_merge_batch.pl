@@ -190,6 +190,11 @@ $cluster->sql(1, "CREATE TABLE item_src AS SELECT i AS id, i::numeric(9,2) AS n,
 	NULL::topgun.stamp AS topgun_stamp FROM generate_series(200001, 202100) i");
 is(merge('item', 'item_src', 2), '2097|0|0|0|3', 'bad rows stop nobody');
 
+# One that was deleted later than it is old does not even get there.
+$cluster->sql(1, "DELETE FROM item WHERE id = 200001; DELETE FROM item_src;
+	INSERT INTO item_src VALUES (200001, 0, 'bad', '$old'), (200002, 0, 'bad', '$old')");
+is(merge('item', 'item_src', 2), '0|2|0|0|0', 'an old bad row of a deleted key is just old');
+
 # -------------------------------------------------------------------- refusals
 
 $cluster->sql(1, <<"END");
