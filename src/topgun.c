@@ -13,6 +13,8 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "bulk/scrub.h"
+#include "bulk/job.h"
+#include "bulk/progress.h"
 #include "capture/capture.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -53,6 +55,8 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
 	{"topgun difference", tg_difference_shmem_size, tg_difference_shmem_attach, 1},
 	{"topgun scrub", tg_scrub_shmem_size, tg_scrub_shmem_attach, 1},
+	{"topgun pool", tg_pool_shmem_size, tg_pool_shmem_attach, 1},
+	{"topgun progress", tg_progress_shmem_size, tg_progress_shmem_attach, 1},
 	{"topgun roster", tg_roster_shmem_size, tg_roster_shmem_attach, 1},
 };
 

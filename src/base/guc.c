@@ -20,6 +20,9 @@ int			tg_journal_max_size_kb = 4 * 1024 * 1024;
 int			tg_journal_retention_s = 24 * 60 * 60;
 int			tg_journal_segment_size_kb = 64 * 1024;
 int			tg_max_clock_drift_ms = 60 * 1000;
+bool		tg_merge_affinity = true;
+bool		tg_merge_stealing = true;
+int			tg_merge_workers = 2;
 int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
 double		tg_scrub_share = 0.02;
@@ -86,6 +89,27 @@ tg_guc_define(void)
 							&tg_max_clock_drift_ms,
 							60 * 1000, 100, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomBoolVariable("topgun.merge_affinity",
+							 "Gives each bulk worker its own part of the key space.",
+							 NULL,
+							 &tg_merge_affinity,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomBoolVariable("topgun.merge_stealing",
+							 "Lets a bulk worker that has nothing to do take work from others.",
+							 NULL,
+							 &tg_merge_stealing,
+							 true,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.merge_workers",
+							"Shares the work of a bulk job among so many workers.",
+							"With 0 the session does it itself.",
+							&tg_merge_workers,
+							2, 0, 64,
+							PGC_USERSET, 0,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.repair_interval",
 							"Compares the tables with those of the peers this often.",

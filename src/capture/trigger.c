@@ -19,7 +19,6 @@
 #include "capture/restamp.h"
 #include "capture/trigger.h"
 #include "clock/identity.h"
-#include "clock/node_clock.h"
 #include "fmgr.h"
 #include "journal/append.h"
 #include "journal/stamping.h"
@@ -74,20 +73,6 @@ tg_trigger_table(FmgrInfo *flinfo, Relation rel)
 		elog(ERROR, "table \"%s\" is not replicated", RelationGetRelationName(rel));
 	flinfo->fn_extra = table;
 	return table;
-}
-
-/*
- * A fresh stamp that is newer than that of the row it does away with.
- */
-TgStamp
-tg_stamp_after(TgStamp old_stamp)
-{
-	TgStamp		stamp = tg_write_stamp();
-
-	if (likely(stamp > old_stamp))
-		return stamp;
-	tg_clock_observe(old_stamp);
-	return tg_write_stamp();
 }
 
 /*
@@ -224,7 +209,7 @@ capture_delete(Relation rel, TgTable *table, TupleTableSlot *row)
 	TgStamp		stamp;
 
 	if (!tg_merge_expected(RelationGetRelid(rel), &stamp) || stamp < old_stamp)
-		stamp = tg_stamp_after(old_stamp);
+		stamp = tg_write_stamp_after(old_stamp);
 	add_delete(rel, table, key, old_stamp, stamp);
 }
 
@@ -251,7 +236,7 @@ capture_update(Relation rel, TgTable *table, TupleTableSlot *old_row, TupleTable
 		add_update(rel, table, key, old_stamp, stamp);
 	else
 	{
-		add_delete(rel, table, old_key, old_stamp, merged ? stamp : tg_stamp_after(old_stamp));
+		add_delete(rel, table, old_key, old_stamp, merged ? stamp : tg_write_stamp_after(old_stamp));
 		add_insert(rel, table, key, stamp);
 	}
 	if (merged)

@@ -15,7 +15,6 @@
 extern TriggerData *tg_trigger_data(FunctionCallInfo fcinfo, const char *function,
 									TriggerEvent when, TriggerEvent level);
 extern TgTable *tg_trigger_table(FmgrInfo *flinfo, Relation rel);
-extern TgStamp tg_stamp_after(TgStamp old_stamp);
 extern uint64 tg_capture_count(void);
 
 #endif							/* TG_CAPTURE_TRIGGER_H */

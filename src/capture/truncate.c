@@ -84,7 +84,7 @@ delete_all_rows(Relation rel)
 		entry.key.data = key.data;
 		entry.key.len = key.len;
 		entry.old_stamp = tg_slot_stamp(table, row);
-		entry.new_stamp = tg_stamp_after(entry.old_stamp);
+		entry.new_stamp = tg_write_stamp_after(entry.old_stamp);
 		tg_journal_add(RelationGetRelid(rel), &entry);
 	}
 	pfree(key.data);

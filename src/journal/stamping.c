@@ -48,6 +48,20 @@ tg_write_stamp(void)
 }
 
 /*
+ * A fresh stamp that is newer than that of the row it does away with.
+ */
+TgStamp
+tg_write_stamp_after(TgStamp old_stamp)
+{
+	TgStamp		stamp = tg_write_stamp();
+
+	if (likely(stamp > old_stamp))
+		return stamp;
+	tg_clock_observe(old_stamp);
+	return tg_write_stamp();
+}
+
+/*
  * Can this stamp be one that this transaction has made?
  */
 bool

@@ -15,6 +15,7 @@
 #include "base/types.h"
 
 extern TgStamp tg_write_stamp(void);
+extern TgStamp tg_write_stamp_after(TgStamp old_stamp);
 extern bool tg_write_stamp_is_ours(TgStamp stamp);
 extern void tg_write_stamp_reset(void);
 

@@ -19,8 +19,10 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "executor/spi.h"
+#include "journal/stamping.h"
 #include "merge/batch.h"
 #include "merge/change.h"
+#include "merge/import.h"
 #include "merge/quarantine.h"
 #include "merge/truncate.h"
 #include "merge/write.h"
@@ -95,6 +97,20 @@ merge_in_order(void *arg)
 	if (target != NULL)
 		tg_merge_close_table(target);
 	TG_FAILPOINT("merge-before-release");
+}
+
+static void
+import_together(void *arg)
+{
+	Attempt    *attempt = arg;
+	TgTarget   *target = tg_merge_open_table(attempt->table, RowExclusiveLock);
+	const TgChange **changes = palloc(attempt->nchanges * sizeof(TgChange *));
+
+	if (target == NULL)
+		return;
+	memcpy(changes, attempt->changes, attempt->nchanges * sizeof(TgChange *));
+	tg_merge_import(attempt->merge, target, changes, attempt->nchanges);
+	tg_merge_close_table(target);
 }
 
 /*
@@ -194,12 +210,63 @@ merge_one_by_one(Attempt *all)
 }
 
 /*
+ * Import in parts that are halved until what fails stands alone; that goes the
+ * ordinary way.  The few bad rows of a batch cost little so.
+ */
+static void
+import_in_halves(Attempt *all, int start, int nchanges, ErrorData **errors)
+{
+	Attempt		part = {all->merge, all->table, &all->changes[start], nchanges};
+	ErrorData  *error;
+
+	if (nchanges == 0)
+		return;
+	error = try_merge(&part, nchanges == 1 ? merge_in_order : import_together);
+	if (nchanges == 1)
+		errors[start] = error;
+	else if (error != NULL)
+	{
+		FreeErrorData(error);
+		import_in_halves(all, start, nchanges / 2, errors);
+		import_in_halves(all, start + nchanges / 2, nchanges - nchanges / 2, errors);
+	}
+}
+
+/*
+ * Import without those that fail, then let exchange.  Returns the errors, as
+ * above.
+ */
+static ErrorData **
+import_apart(Attempt *all)
+{
+	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
+
+	import_in_halves(all, 0, all->nchanges / 2, errors);
+	import_in_halves(all, all->nchanges / 2, all->nchanges - all->nchanges / 2, errors);
+	try_exchange(all, errors);
+	return errors;
+}
+
+/*
+ * Put a change into quarantine.  There, too, an imported one has a fresh stamp.
+ */
+static void
+put_aside(TgMerge *merge, TgTableId table, const TgChange *change, const ErrorData *error)
+{
+	TgChange	fresh = *change;
+
+	if (merge->is_import)
+		fresh.stamp = tg_write_stamp();
+	tg_quarantine_put(merge, table, &fresh, error);
+}
+
+/*
  * Merge changes of one table between tg_merge_begin() and tg_merge_end().
- * The clock must have observed their stamps, and the caller holds a lock on
- * the table since it has found it to look as it does where they come from.  A
- * row that cannot be applied goes into quarantine; errors that blame no row,
- * as a deadlock, abort the transaction, and merging all of it again is
- * harmless.
+ * The clock must have observed their stamps, unless they are imported, and the
+ * caller holds a lock on the table since it has found it to look as it does
+ * where they come from.  A row that cannot be applied goes into quarantine;
+ * errors that blame no row, as a deadlock, abort the transaction, and merging
+ * all of it again is harmless.
  */
 void
 tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges)
@@ -211,13 +278,13 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 
 	for (int i = 0; i < nchanges; i++)
 		all.changes[i] = &changes[i];
-	if (try_merge(&all, merge_in_order) != NULL)
+	if (try_merge(&all, merge->is_import ? import_together : merge_in_order) != NULL)
 	{
-		ErrorData **errors = merge_one_by_one(&all);
+		ErrorData **errors = merge->is_import ? import_apart(&all) : merge_one_by_one(&all);
 
 		for (int i = 0; i < nchanges; i++)
 			if (errors[i] != NULL)
-				tg_quarantine_put(merge, table, &changes[i], errors[i]);
+				put_aside(merge, table, &changes[i], errors[i]);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -26,6 +26,7 @@
 #include "executor/executor.h"
 #include "journal/append.h"
 #include "journal/cursor.h"
+#include "journal/stamping.h"
 #include "merge/change.h"
 #include "merge/conflict.h"
 #include "merge/load.h"
@@ -33,20 +34,15 @@
 #include "merge/unverified.h"
 #include "merge/write.h"
 #include "miscadmin.h"
+#include "row/stamp.h"
 #include "row/tombstone.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/* How a change compares with what is here. */
-typedef enum Verdict
-{
-	THEIRS_NEWER, SAME, OURS_NEWER
-} Verdict;
-
 static void
-count(TgMerge *merge, Verdict verdict)
+count(TgMerge *merge, TgVerdict verdict)
 {
 	if (verdict == THEIRS_NEWER)
 		merge->counts.applied++;
@@ -57,11 +53,35 @@ count(TgMerge *merge, Verdict verdict)
 }
 
 /*
+ * The stamp under which a change is written, in place of a row or tombstone of
+ * ours: its own, unless it is imported.
+ */
+static TgStamp
+stamp_to_write(TgMerge *merge, const TgChange *change, TgStamp replaced)
+{
+	return merge->is_import ? tg_write_stamp_after(replaced) : change->stamp;
+}
+
+/*
+ * The same, and leaf->row gets it.
+ */
+static TgStamp
+stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced)
+{
+	TgStamp		stamp = stamp_to_write(merge, change, replaced);
+	int			column = leaf->table->stamp_attno - 1;
+
+	leaf->row->tts_values[column] = TgStampGetDatum(stamp);
+	leaf->row->tts_isnull[column] = stamp == TG_NO_STAMP;
+	return stamp;
+}
+
+/*
  * Stamps that are equal belong to the same write, unless they are NULL or
  * were imported: then the greater image wins, so that all nodes agree.
  */
-static Verdict
-compare_images(TgLeaf *leaf, TgTarget *target)
+static TgVerdict
+compare_images(TgLeaf *leaf)
 {
 	StringInfoData ours;
 	StringInfoData theirs;
@@ -77,8 +97,11 @@ compare_images(TgLeaf *leaf, TgTarget *target)
 	return cmp > 0 ? THEIRS_NEWER : cmp < 0 ? OURS_NEWER : SAME;
 }
 
-static Verdict
-judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
+/*
+ * Compare a change, which is in leaf->row, with ours, which is in leaf->found.
+ */
+TgVerdict
+tg_merge_judge(TgLeaf *leaf, const TgChange *change)
 {
 	TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
 
@@ -86,14 +109,14 @@ judge(TgTarget *target, TgLeaf *leaf, const TgChange *change)
 		return change->stamp > ours ? THEIRS_NEWER : OURS_NEWER;
 	if (change->kind == TG_CHANGE_DELETE)
 		return THEIRS_NEWER;	/* at equal stamps the tombstone wins */
-	return compare_images(leaf, target);
+	return compare_images(leaf);
 }
 
 /*
  * Look the key up as it is or is about to be: wait for whoever is writing it.
  */
-static bool
-find_settled(TgLeaf *leaf)
+bool
+tg_leaf_find_settled(TgLeaf *leaf)
 {
 	for (;;)
 	{
@@ -143,26 +166,46 @@ lock_found(TgLeaf *leaf)
 static bool
 merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change)
 {
-	Verdict		verdict = judge(target, leaf, change);
+	TgVerdict	verdict = tg_merge_judge(leaf, change);
 
 	TG_FAILPOINT("merge-before-lock");
 	if (verdict == THEIRS_NEWER)
 	{
 		if (!lock_found(leaf))
 			return false;
-		verdict = judge(target, leaf, change);
+		verdict = tg_merge_judge(leaf, change);
 	}
 	if (verdict != SAME)
 		tg_conflict_check_row(merge, target, leaf, change, verdict == THEIRS_NEWER);
 	if (verdict == THEIRS_NEWER)
 	{
+		TgStamp		ours = tg_slot_stamp(leaf->table, leaf->found);
+
 		if (change->kind == TG_CHANGE_DELETE)
-			tg_leaf_delete(target, leaf, change->stamp);
+		{
+			tg_leaf_delete(target, leaf, stamp_to_write(merge, change, ours));
+			merge->counts.deleted++;
+		}
 		else
-			tg_leaf_update(target, leaf, change->stamp);
+			tg_leaf_update(target, leaf, stamp_row(merge, leaf, change, ours));
 	}
 	count(merge, verdict);
 	return true;
+}
+
+/*
+ * An imported row gets its fresh stamp.  It may be older than the deletion of
+ * its key: that must be known before its insertion can fail, or else it would
+ * go into quarantine, with a stamp newer than the deletion.  If it is deleted
+ * just now, the capture trigger sees to it that its stamp is newer still.
+ */
+static bool
+is_import_of_deleted(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgBytes key)
+{
+	if (!merge->is_import)
+		return false;
+	(void) stamp_row(merge, leaf, change, TG_NO_STAMP);
+	return tg_leaf_is_deleted(leaf, change->stamp, key);
 }
 
 /*
@@ -205,9 +248,11 @@ look_before_insert(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgBytes
 static TgInsertResult
 merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *change, TgBytes key)
 {
-	TgInsertResult result = look_before_insert(merge, leaf, change, key);
+	TgInsertResult result = TG_INSERT_IS_DELETED;
 
 	TG_FAILPOINT("merge-before-insert");
+	if (!is_import_of_deleted(merge, leaf, change, key))
+		result = look_before_insert(merge, leaf, change, key);
 	if (result == TG_INSERT_DONE)
 		result = tg_leaf_insert(target, leaf, change->stamp, key, merge->doubt != TG_DOUBT_NEVER);
 	if (result == TG_INSERT_KEY_TAKEN)
@@ -231,9 +276,9 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	TgEntry		entry = {
 		.table = target->table->id,
 		.op = TG_OP_DELETE,
-		.new_stamp = change->stamp,
 		.key = change->payload
 	};
+	TgChange	deletion = *change;
 
 	TG_FAILPOINT("merge-before-tombstone");
 	if (tg_tombstone_may_exceed(change->stamp))
@@ -245,9 +290,21 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 		return;
 	}
 
+	deletion.stamp = entry.new_stamp = stamp_to_write(merge, change, ours);
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
-	tg_unverified_note(target->table->id, change);
+	tg_unverified_note(target->table->id, &deletion);
+	merge->counts.deleted++;
 	count(merge, THEIRS_NEWER);
+}
+
+/*
+ * May a change with this stamp be merged at all?
+ */
+bool
+tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp)
+{
+	return tg_quarantine_lets_pass(target, key, stamp) &&
+		(stamp > target->truncation || target->truncation == TG_NO_STAMP);
 }
 
 /*
@@ -265,8 +322,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	tg_change_load(target, change, &key_buf);
 	key = tg_bytes_of_buf(&key_buf);
 
-	if (!tg_quarantine_lets_pass(target, key, change->stamp) ||
-		(change->stamp <= target->truncation && target->truncation != TG_NO_STAMP))
+	if (!tg_merge_lets_pass(target, key, change->stamp))
 	{
 		count(merge, OURS_NEWER);
 		return;
@@ -276,7 +332,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 	{
 		CHECK_FOR_INTERRUPTS();
 		leaf = tg_target_route(target);
-		if (find_settled(leaf))
+		if (tg_leaf_find_settled(leaf))
 		{
 			if (merge_found(merge, target, leaf, change))
 				break;
@@ -299,7 +355,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
  * Merge the row or deletion into a table opened by tg_merge_open_table().
  * Errors out if the row cannot be applied, as with a constraint of ours; then
  * the (sub)transaction must be rolled back.  The clock must have observed the
- * change's stamp.
+ * change's stamp, unless it is imported.
  */
 void
 tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change)
@@ -331,9 +387,10 @@ tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 	initStringInfo(&key);
 	tg_change_load(target, change, &key);
 	leaf = tg_target_route(target);
-	goes = find_settled(leaf) && judge(target, leaf, change) == THEIRS_NEWER && lock_found(leaf);
+	goes = tg_leaf_find_settled(leaf) && tg_merge_judge(leaf, change) == THEIRS_NEWER && lock_found(leaf);
 	if (goes)
-		tg_leaf_delete(target, leaf, change->stamp);
+		tg_leaf_delete(target, leaf,
+					   stamp_to_write(merge, change, tg_slot_stamp(leaf->table, leaf->found)));
 	CommandCounterIncrement();
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(merge->scratch);

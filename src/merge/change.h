@@ -11,6 +11,15 @@
 #include "merge/session.h"
 #include "row/change.h"
 
+/* How a change compares with what is here. */
+typedef enum TgVerdict
+{
+	THEIRS_NEWER, SAME, OURS_NEWER
+} TgVerdict;
+
+extern bool tg_leaf_find_settled(TgLeaf *leaf);
+extern TgVerdict tg_merge_judge(TgLeaf *leaf, const TgChange *change);
+extern bool tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp);
 extern void tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change);
 extern bool tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change);
 

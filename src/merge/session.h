@@ -20,6 +20,7 @@ typedef struct TgMergeCounts
 	int64		equal;			/* we had it */
 	int64		conflicts;		/* concurrent ones among applied and older */
 	int64		quarantined;
+	int64		deleted;		/* deletions among applied */
 } TgMergeCounts;
 
 /*
@@ -40,6 +41,8 @@ typedef struct TgMerge
 	bool		is_wary;		/* look for a tombstone before an insertion,
 								 * too: a failure shall not hide one */
 	const TgVector *peer_vector;	/* what the peer had merged, or NULL */
+	bool		is_import;		/* changes decide by their stamps, but what is
+								 * written gets fresh ones */
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
 	int			guc_nest;

@@ -25,8 +25,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-static void
-prepare_row(TgTarget *target, TgLeaf *leaf, CmdType operation)
+/*
+ * See that leaf->row may be written: generated columns, constraints.
+ */
+void
+tg_leaf_prepare(TgTarget *target, TgLeaf *leaf, CmdType operation)
 {
 	TupleDesc	desc = RelationGetDescr(leaf->rel);
 
@@ -97,7 +100,7 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 	bool		deleted;
 	bool		doubtful;
 
-	prepare_row(target, leaf, CMD_INSERT);
+	tg_leaf_prepare(target, leaf, CMD_INSERT);
 
 	token = SpeculativeInsertionLockAcquire(xid);
 	table_tuple_insert_speculative(leaf->rel, leaf->row, GetCurrentCommandId(true), 0, NULL, token);
@@ -126,6 +129,44 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 }
 
 /*
+ * Make the index entries of a row that was inserted.
+ */
+void
+tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row)
+{
+	if (leaf->rri->ri_NumIndices > 0)
+		refuse_deferred_conflicts(leaf, TgExecInsertIndexTuples(leaf->rri, row, target->estate,
+																false, false, NULL, NIL, false));
+}
+
+/*
+ * Replace the row in leaf->found by leaf->row if it is the newest version of
+ * its key; waits for whoever is writing it.  The triggers that are to fire at
+ * the end of the caller's query are queued.
+ */
+bool
+tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
+{
+	ItemPointerData tid = leaf->found->tts_tid;
+	TgUpdateIndexes indexes;
+	LockTupleMode lockmode;
+	TM_FailureData failure;
+	List	   *recheck = NIL;
+
+	tg_leaf_prepare(target, leaf, CMD_UPDATE);
+	if (table_tuple_update(leaf->rel, &tid, leaf->row, GetCurrentCommandId(true),
+						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lockmode,
+						   &indexes) != TM_Ok)
+		return false;
+	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
+		recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
+										  true, false, NULL, NIL, tg_update_only_brin(indexes));
+	refuse_deferred_conflicts(leaf, recheck);
+	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
+	return true;
+}
+
+/*
  * Replace the row in leaf->found, which the caller has locked, by leaf->row.
  */
 void
@@ -135,7 +176,7 @@ tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 	TgUpdateIndexes indexes;
 	List	   *recheck = NIL;
 
-	prepare_row(target, leaf, CMD_UPDATE);
+	tg_leaf_prepare(target, leaf, CMD_UPDATE);
 	simple_table_tuple_update(leaf->rel, &tid, leaf->row, GetActiveSnapshot(), &indexes);
 	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
 		recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,

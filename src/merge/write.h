@@ -23,6 +23,9 @@ extern bool tg_leaf_is_deleted(TgLeaf *leaf, TgStamp stamp, TgBytes key);
 extern bool tg_stamp_is_doubtful(TgStamp stamp);
 extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key,
 									 bool may_doubt);
+extern void tg_leaf_prepare(TgTarget *target, TgLeaf *leaf, CmdType operation);
+extern void tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row);
+extern bool tg_leaf_try_update(TgTarget *target, TgLeaf *leaf);
 extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 

@@ -47,6 +47,7 @@ fill_leaf(TgTarget *target, TgLeaf *leaf, ResultRelInfo *rri)
 	leaf->rel = rel;
 	leaf->table = tg_table_get(rel);
 	leaf->index = index_open(leaf->table->key_index, AccessShareLock);
+	leaf->scan = tg_index_beginscan(rel, leaf->index, SnapshotAny, leaf->table->key->ncolumns);
 	leaf->rri = rri;
 	leaf->found = table_slot_create(rel, NULL);
 	leaf->row = rri == target->rri ? target->row :
@@ -111,6 +112,7 @@ close_leaf(TgTarget *target, TgLeaf *leaf)
 	ExecDropSingleTupleTableSlot(leaf->found);
 	if (leaf->row != target->row)
 		ExecDropSingleTupleTableSlot(leaf->row);
+	index_endscan(leaf->scan);
 	index_close(leaf->index, NoLock);
 }
 
@@ -253,18 +255,20 @@ build_scan_keys(TgLeaf *leaf, ScanKey keys)
 /*
  * Look the key of leaf->row up; the row goes into leaf->found.  With a dirty
  * snapshot the row may be one that a running transaction has just written:
- * the snapshot's xmin and xmax say so.
+ * the snapshot's xmin and xmax say so.  What the scan allocates, it keeps for
+ * the next look-up.
  */
 bool
 tg_leaf_find(TgLeaf *leaf, Snapshot snapshot)
 {
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	int			nkeys = build_scan_keys(leaf, keys);
-	IndexScanDesc scan = tg_index_beginscan(leaf->rel, leaf->index, snapshot, nkeys);
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(leaf->scan));
 	bool		found;
 
-	index_rescan(scan, keys, nkeys, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, leaf->found);
-	index_endscan(scan);
+	leaf->scan->xs_snapshot = snapshot;
+	index_rescan(leaf->scan, keys, nkeys, NULL, 0);
+	found = index_getnext_slot(leaf->scan, ForwardScanDirection, leaf->found);
+	MemoryContextSwitchTo(old);
 	return found;
 }

@@ -8,6 +8,7 @@
 #ifndef TG_ROW_TARGET_H
 #define TG_ROW_TARGET_H
 
+#include "access/genam.h"
 #include "executor/execPartition.h"
 #include "nodes/execnodes.h"
 #include "row/table.h"
@@ -21,6 +22,7 @@ typedef struct TgLeaf
 	TgTable    *table;
 	ResultRelInfo *rri;			/* indexes open, in the target's estate */
 	TupleTableSlot *row;		/* the row as the leaf has its columns */
+	IndexScanDesc scan;			/* of the index, for look-ups */
 	TupleTableSlot *found;		/* what a look-up has found */
 } TgLeaf;
 

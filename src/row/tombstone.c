@@ -114,6 +114,25 @@ begin_scan(Relation rel, TgTable *table, uint32 hash, Snapshot snapshot)
 	return systable_beginscan(rel, tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), true, snapshot, 2, keys);
 }
 
+/*
+ * Has the table any tombstone?
+ */
+bool
+tg_tombstone_any(TgTable *table, Snapshot snapshot)
+{
+	Relation	rel = table_open(tg_catalog_oid(TG_CAT_TOMBSTONE), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, TG_TOMBSTONE_TABLE, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
+	scan = systable_beginscan(rel, tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), true, snapshot, 1, &key);
+	found = systable_getnext(scan) != NULL;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
 static bool
 is_of_key(Relation rel, HeapTuple tuple, TgTable *table, TgBytes key, TgStamp *stamp)
 {

@@ -26,6 +26,7 @@ extern void tg_tombstones_write(TgTombstoneWriter *writer, TgTable *table, TgByt
 extern void tg_tombstones_end(TgTombstoneWriter *writer);
 
 extern TgStamp tg_tombstone_find(TgTable *table, TgBytes key, Snapshot snapshot);
+extern bool tg_tombstone_any(TgTable *table, Snapshot snapshot);
 extern bool tg_tombstone_may_exceed(TgStamp stamp);
 extern void tg_tombstone_learn(void);
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * src/transport/key_order.c
+ * src/row/key_order.c
  *	  SQL that reads a table in the order of its primary key.
  *
  * The order is that of the key's index, with its operators and collations:
@@ -16,7 +16,7 @@
 #include "base/sql.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
-#include "transport/key_order.h"
+#include "row/key_order.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -125,6 +125,25 @@ tg_key_order_query(Relation rel, TgTable *table, int nparams)
 	appendStringInfo(&text.query, "SELECT CAST(t.* AS %s) FROM %s%s AS t", name,
 					 rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ", name);
 	append_conditions(&text, nparams);
+	append_order(&text);
+	index_close(text.index, AccessShareLock);
+	return text.query.data;
+}
+
+/*
+ * The clause that sorts rows of "t" by their keys, where t is any relation
+ * with key columns of the same names and types.
+ */
+char *
+tg_key_order_clause(Relation rel, TgTable *table)
+{
+	KeyText text = {
+		.rel = rel,
+		.index = index_open(table->key_index, AccessShareLock),
+		.key = table->key
+	};
+
+	initStringInfo(&text.query);
 	append_order(&text);
 	index_close(text.index, AccessShareLock);
 	return text.query.data;
