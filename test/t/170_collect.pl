@@ -11,6 +11,7 @@ my $cluster = TopGun::Cluster->new(3, links => 1, settings => <<'END');
 topgun.tombstone_retention = 0
 topgun.repair_interval = 0
 topgun.journal_segment_size = '64kB'
+topgun.fold_interval = '200ms'
 END
 $cluster->on_all('CREATE TABLE kv (id int PRIMARY KEY, v text)');
 $cluster->add_table('kv');
@@ -212,7 +213,10 @@ $cluster->failpoint(1, 'fold-before-commit', 'off');
 ok($cluster->wait_until(1, 'SELECT journal_bytes < 768 * 1024 FROM topgun.status'), 'once it has gone on, the journal is cut');
 
 # A cut that fails in the middle has cut nothing: who is behind it can read on.
+# With changes it stores its place, which is behind all earlier cuts then.
 $cluster->failpoint(1, 'cut-before-commit', 'error');
+$cluster->sql(1, $grow);
+$cluster->wait_for_sync;
 $cluster->cut_node(3);
 $cluster->sql(1, join(';', ($grow) x 100));
 for (1 .. 300)

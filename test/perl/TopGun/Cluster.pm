@@ -128,6 +128,17 @@ sub sql
 	return $self->node($i)->safe_psql('postgres', $sql);
 }
 
+# The same, whatever settings the test has given to the database.
+sub sql_plainly
+{
+	my ($self, $i, $sql) = @_;
+	return $self->sql($i, <<"END");
+SET default_transaction_read_only = off;
+SET default_transaction_isolation = 'read committed';
+$sql
+END
+}
+
 # Run SQL that must fail; returns its SQLSTATE and its message with all lines.
 sub error_of
 {
@@ -279,7 +290,7 @@ sub _row_differences
 sub roots
 {
 	my ($self, $i, @tables) = @_;
-	$self->sql($i, 'SELECT topgun_internal.tree_roots()');
+	$self->sql_plainly($i, 'SELECT topgun_internal.tree_roots()');
 	return join("\n",
 		map { "$_ " . $self->sql($i, 'SELECT topgun.merkle_root(' . quote($_) . ')') } @tables);
 }
@@ -302,7 +313,7 @@ sub tree_faults
 	{
 		foreach my $table (@tables)
 		{
-			my $leaves = $self->sql($i, 'SELECT topgun.merkle_rebuild(' . quote($table) . ', 0)');
+			my $leaves = $self->sql_plainly($i, 'SELECT topgun.merkle_rebuild(' . quote($table) . ', 0)');
 			$report .= "node $i: $leaves leaves of $table are not what its rows give\n"
 			  if $leaves ne '0';
 		}
