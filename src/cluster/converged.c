@@ -5,8 +5,7 @@
  *
  * Each member is asked for the roots of its trees, one line a table in the
  * order of ids, after it has brought them up to its journal.  Our own come
- * last: whoever folds keeps others from it until the end of the transaction,
- * and a peer may be asking us the same.
+ * last, since they are here at once.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,9 +17,6 @@
 #include "clock/identity.h"
 #include "cluster/converged.h"
 #include "digest/tree_store.h"
-#include "journal/fold.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/state.h"
@@ -28,10 +24,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
-
-#define POLL_MS			2
-#define FOLDER_MS		1000	/* so long the folder has to do it */
 
 /* What one member is asked, and has said. */
 typedef struct Question
@@ -86,23 +78,22 @@ tg_tree_roots_text(void)
 	return stored_roots();
 }
 
+static void
+read_roots(void *arg)
+{
+	*(char **) arg = stored_roots();
+}
+
 /*
- * The same for a transaction that may go on for long: let the folder do it,
- * if it can.
+ * The same for a transaction that may go on for long.
  */
 static char *
 own_roots(void)
 {
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FOLDER_MS);
+	char	   *roots;
 
-	while (tg_fold_is_due() && GetCurrentTimestamp() < deadline)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 POLL_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-	return tg_tree_roots_text();
+	tg_fold_and_read(read_roots, &roots);
+	return roots;
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "access/relation.h"
 #include "base/attempt.h"
+#include "base/error.h"
 #include "executor/spi.h"
 #include "merge/kept.h"
 #include "merge/quarantine.h"
@@ -27,15 +28,20 @@ static void
 compute_hash(void *arg)
 {
 	HashOf	   *of = arg;
-	Relation	rel = relation_open(tg_table_relid(of->table), AccessShareLock);
+	Oid			relid = tg_table_relid(of->table);
+	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
 
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %d is not here", of->table)));
 	of->hash = tg_key_hash(tg_table_get(rel)->key, of->key);
 	relation_close(rel, NoLock);
 }
 
 /*
  * A key that cannot be read here, nor its table opened, cannot be merged
- * either, unless it is sent anew.
+ * either, unless it is sent anew.  Any other error may pass.
  */
 static bool
 try_hash(HashOf *of)
@@ -44,6 +50,15 @@ try_hash(HashOf *of)
 
 	if (error == NULL)
 		return true;
+	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+	{
+		case ERRCODE_DATA_EXCEPTION:
+		case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+		case ERRCODE_TO_CATEGORY(ERRCODE_TG_PROTOCOL):
+			break;
+		default:
+			ReThrowError(error);
+	}
 	FreeErrorData(error);
 	return false;
 }

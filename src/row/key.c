@@ -89,6 +89,8 @@ init_column(TgKeySpec *spec, Relation rel, Relation index, int i, MemoryContext 
 	Oid			type = index->rd_opcintype[i];
 	Oid			equality = get_opfamily_member(index->rd_opfamily[i], type, type,
 											   BTEqualStrategyNumber);
+	int32		typmod = att->atttypmod;
+	Oid			base_type = getBaseTypeAndTypmod(att->atttypid, &typmod);
 	Oid			hash;
 
 	if (!OidIsValid(equality))
@@ -97,7 +99,9 @@ init_column(TgKeySpec *spec, Relation rel, Relation index, int i, MemoryContext 
 
 	column->attno = attno;
 	column->collation = index->rd_indcollation[i];
-	tg_value_type_init(&column->value, att->atttypid, att->atttypmod, context);
+
+	/* the checks of a domain are its owner's code: not for who looks keys up */
+	tg_value_type_init(&column->value, base_type, typmod, context);
 	fmgr_info_cxt(get_opcode(equality), &column->equal, context);
 	hash = hash_of_equality(equality, att->atttypid);
 	if (OidIsValid(hash))

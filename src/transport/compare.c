@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "base/error.h"
 #include "base/guc.h"
 #include "clock/identity.h"
@@ -23,7 +22,6 @@
 #include "transport/peer.h"
 #include "transport/tree_now.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -107,17 +105,18 @@ tg_tree_ask(TgLink *link, const TgMember *peer, const TgTreeRequest *request, Tg
 /* Our side of a look. */
 typedef struct Ours
 {
+	TgLook	   *look;
 	TgTreeHead	head;
 	TgTree	   *tree;
 } Ours;
 
 static void
-read_ours(TgLook *look, Ours *ours)
+read_ours(void *arg)
 {
-	Snapshot	snapshot;
+	Ours	   *ours = arg;
+	TgLook	   *look = ours->look;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-	tg_fold_now();
-	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	look->our_position = tg_folded_position(snapshot);
 	tg_tree_load_head(look->table, snapshot, &ours->head);
 	ours->tree = tg_tree_load(look->table, snapshot);
@@ -126,37 +125,18 @@ read_ours(TgLook *look, Ours *ours)
 }
 
 /*
- * Read our tree as it is with everything that is committed now.  In somebody's
- * transaction nothing must stay of that, neither the lock nor what it has
- * written: a peer that looks at our trees would have to wait for its end.
+ * Read our tree as it is with everything that is committed now.
  */
 static void
 look_here(TgLook *look, const TgMember *peer, Ours *ours)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	TgPeer		known;
 
 	look->we_merged = tg_cursor_after(0);
 	if (tg_peer_get(peer->node, &known))
 		look->we_merged = known.cursor;
-
-	if (!IsTransactionState())
-	{
-		StartTransactionCommand();
-		MemoryContextSwitchTo(context);
-		read_ours(look, ours);
-		CommitTransactionCommand();
-	}
-	else
-	{
-		BeginInternalSubTransaction(NULL);
-		MemoryContextSwitchTo(context);
-		read_ours(look, ours);
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-	}
-	MemoryContextSwitchTo(context);
+	ours->look = look;
+	tg_fold_and_read(read_ours, ours);
 }
 
 static void

@@ -38,10 +38,13 @@ struct TgLink
 	MemoryContextCallback on_reset;
 };
 
-/* Peers must not meet time limits that were meant for people. */
+/*
+ * Peers must not meet time limits that were meant for people.  That of locks
+ * is for themselves: two nodes that wait for each other's see no deadlock.
+ */
 static const char *const session_setup =
 "SELECT pg_catalog.set_config(name, setting, false) FROM (VALUES "
-"('statement_timeout', '0'), ('lock_timeout', '0'), "
+"('statement_timeout', '0'), ('lock_timeout', '10s'), "
 "('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), "
 "('default_transaction_isolation', 'read committed'), "
 "('default_transaction_read_only', 'off'), "

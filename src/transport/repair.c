@@ -10,7 +10,8 @@
  * are kept and whatever is written meanwhile wins if it is newer.
  *
  * A key that one side lacks without a tombstone is damage: the other's row is
- * sent.
+ * sent.  But if we return it may be the other that has what was long deleted:
+ * then we take such a row as one that comes late.
  *
  *-------------------------------------------------------------------------
  */
@@ -50,7 +51,6 @@ typedef struct Exchange
 	bool	   *is_leftover;	/* our row stands beside its newer tombstone */
 	TgVersionsAnswer answer;
 	TgVersionKind *pushed;
-	List	   *gifts;			/* of StringInfo: what the peer shall take */
 } Exchange;
 
 /* A repair under way. */
@@ -61,6 +61,7 @@ typedef struct Run
 	TgKeyList  *list;
 	MemoryContext batch;		/* keys of one batch */
 	MemoryContext exchange;
+	MemoryContext gift;			/* one message for the peer to take */
 } Run;
 
 static void
@@ -202,6 +203,7 @@ ask_versions(Run *run, Exchange *exchange)
 		.table = repair->table,
 		.fingerprint = exchange->fingerprint,
 		.returning = repair->returning,
+		.known = repair->known,
 		.truncation = exchange->truncation,
 		.max_bytes = ANSWER_BYTES,
 		.nkeys = exchange->nkeys,
@@ -263,7 +265,7 @@ merge_theirs(Run *run, Exchange *exchange)
 		refuse_answer(run);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, repair->peer->node, NULL);
-	merge.doubt = TG_DOUBT_NEVER;
+	merge.doubt = repair->returning ? TG_DOUBT_UNLESS_COVERED : TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	delete_leftovers(exchange, &merge, repair->table);
 	tg_merge_end(&merge);
@@ -287,17 +289,6 @@ begin_gift(Run *run, TgSections *sections, TgAnswerHead *head)
 	return tg_section_begin(sections, run->repair->table);
 }
 
-static void
-end_gift(Exchange *exchange, TgSections *sections, const TgAnswerHead *head)
-{
-	StringInfo	message = palloc(sizeof(StringInfoData));
-
-	tg_section_end(sections);
-	*message = *tg_sections_finish(sections, head);
-	if (sections->ntables > 0)
-		exchange->gifts = lappend(exchange->gifts, message);
-}
-
 /*
  * Add our newest version of a key to what the peer shall take.
  */
@@ -312,34 +303,35 @@ add_to_gift(TgSections *sections, TgBytes key, Snapshot snapshot, TgVersionKind 
 }
 
 /*
- * Put together what the peer wants of us, in messages of limited size.
+ * Put together what the peer wants of us, from the key at *next on, in one
+ * message of limited size.  NULL if that is nothing.  *next is moved to where
+ * the next message begins.
  */
-static void
-collect_gifts(Run *run, Exchange *exchange)
+static StringInfo
+collect_gift(Run *run, Exchange *exchange, uint32 *next)
 {
 	const TgVersionsAnswer *answer = &exchange->answer;
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TgAnswerHead head;
 	TgSections	sections;
+	StringInfo	message;
 
-	exchange->pushed = palloc0(Max(exchange->nkeys, 1) * sizeof(TgVersionKind));
 	if (!begin_gift(run, &sections, &head))
 		elog(ERROR, "table %d has gone", run->repair->table);
-	if (answer->wants_truncation)
+	if (*next == 0 && answer->wants_truncation)
 		tg_section_add(&sections, TG_CHANGE_TRUNCATE, exchange->truncation, tg_bytes(NULL, 0));
-	for (uint32 i = 0; i < answer->nverdicts; i++)
+	while (*next < answer->nverdicts && tg_sections_bytes(&sections) < ANSWER_BYTES)
 	{
+		uint32		i = (*next)++;
+
 		CHECK_FOR_INTERRUPTS();
 		if (answer->verdicts[i].wanted)
 			add_to_gift(&sections, exchange->ours[i].key, snapshot, &exchange->pushed[i]);
-		if (tg_sections_bytes(&sections) < ANSWER_BYTES)
-			continue;
-		end_gift(exchange, &sections, &head);
-		if (!begin_gift(run, &sections, &head))
-			elog(ERROR, "table %d has gone", run->repair->table);
 	}
-	end_gift(exchange, &sections, &head);
+	tg_section_end(&sections);
 	UnregisterSnapshot(snapshot);
+	message = tg_sections_finish(&sections, &head);
+	return sections.ntables > 0 ? message : NULL;
 }
 
 static void
@@ -361,6 +353,33 @@ give(Run *run, StringInfo gift)
 	repair->counts.applied_there += applied;
 	repair->counts.quarantined += quarantined;
 	repair->counts.bytes += (int64) gift->len + bytes.len;
+}
+
+/*
+ * Give the peer what it wants of us, message after message, so that no more
+ * than one of them is held in memory.
+ */
+static void
+give_wanted(Run *run, Exchange *exchange)
+{
+	MemoryContext old = CurrentMemoryContext;
+	uint32		next = 0;
+
+	exchange->pushed = palloc0(Max(exchange->nkeys, 1) * sizeof(TgVersionKind));
+	do
+	{
+		StringInfo	gift;
+
+		MemoryContextSwitchTo(run->gift);
+		begin(run);
+		gift = collect_gift(run, exchange, &next);
+		commit(run);
+		TG_FAILPOINT("repair-before-take");
+		if (gift != NULL && !run->repair->dry_run)
+			give(run, gift);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(run->gift);
+	} while (next < exchange->answer.nverdicts);
 }
 
 static void
@@ -396,7 +415,6 @@ exchange_versions(Run *run, TgKeyVersion *keys, int nkeys)
 {
 	MemoryContext old = MemoryContextSwitchTo(run->exchange);
 	Exchange	exchange = {.ours = keys,.nkeys = nkeys};
-	ListCell   *lc;
 	int			done;
 
 	begin(run);
@@ -405,13 +423,9 @@ exchange_versions(Run *run, TgKeyVersion *keys, int nkeys)
 	TG_FAILPOINT("repair-has-versions");
 	if (!run->repair->dry_run)
 		merge_theirs(run, &exchange);
-	collect_gifts(run, &exchange);
 	commit(run);
 
-	TG_FAILPOINT("repair-before-take");
-	if (!run->repair->dry_run)
-		foreach(lc, exchange.gifts)
-			give(run, lfirst(lc));
+	give_wanted(run, &exchange);
 	done = exchange.answer.nverdicts;
 	for (int i = 0; i < done; i++)
 		report_key(run, &exchange, i);
@@ -467,7 +481,8 @@ tg_repair(TgRepair *repair)
 		.repair = repair,
 		.commits = !IsTransactionState(),
 		.batch = AllocSetContextCreate(context, "topgun repair batch", ALLOCSET_DEFAULT_SIZES),
-		.exchange = AllocSetContextCreate(context, "topgun repair exchange", ALLOCSET_DEFAULT_SIZES)
+		.exchange = AllocSetContextCreate(context, "topgun repair exchange", ALLOCSET_DEFAULT_SIZES),
+		.gift = AllocSetContextCreate(context, "topgun repair gift", ALLOCSET_DEFAULT_SIZES)
 	};
 
 	memset(&repair->counts, 0, sizeof(repair->counts));

@@ -45,6 +45,8 @@ typedef struct TgRepair
 	const TgLeafSet *leaves;
 	bool		dry_run;		/* change nothing */
 	bool		returning;		/* we may have what was long deleted there */
+	TgStamp		known;			/* when returning: not if it was deleted up to
+								 * here */
 	void		(*report) (void *arg, const TgRepairedKey *key);	/* or NULL */
 	void	   *report_arg;
 	TgRepairCounts counts;		/* filled in */

@@ -270,11 +270,12 @@ look_at_table(Turn *turn, const RoundTable *table)
 	suspects = tg_look_suspects(memory->look, look);
 	tg_difference_compared(table->id, turn->peer->node, look->their_root, suspects->ndifferences);
 	is_to_mend = choose_leaves(memory, suspects, leaves);
-	replace_looks(memory, look, suspects);
+	replace_looks(memory, look, is_to_mend ? memory->tried : suspects);
 	if (is_to_mend)
 	{
 		memory->is_scrubbed = false;
 		mend(turn, table, leaves);
+		replace_looks(memory, look, suspects);	/* not tried if it has failed */
 	}
 	else if (suspects->ndifferences > 0 && !memory->is_scrubbed)
 	{

@@ -89,7 +89,8 @@ exchange_rows(Return *back, TgTableId table)
 		.peer = back->peer,
 		.table = table,
 		.leaves = &leaves,
-		.returning = true
+		.returning = true,
+		.known = back->settled
 	};
 
 	if (look->their_status == TG_TABLE_MISSING)

@@ -14,6 +14,7 @@
 #include "row/gc_floor.h"
 #include "row/table.h"
 #include "row/truncation.h"
+#include "storage/lmgr.h"
 #include "transport/alike.h"
 #include "transport/peer.h"
 #include "transport/tree_answer.h"
@@ -99,6 +100,22 @@ answer_question(const TgTreeRequest *request, const TgTreeQuestion *question,
 }
 
 /*
+ * Lock the tables before the fold is locked: whoever changes a table takes the
+ * locks in this order.
+ */
+static void
+lock_tables(const TgTreeRequest *request)
+{
+	for (uint32 i = 0; i < request->nquestions; i++)
+	{
+		Oid			relid = tg_table_relid(request->questions[i].table);
+
+		if (OidIsValid(relid))
+			LockRelationOid(relid, AccessShareLock);
+	}
+}
+
+/*
  * Answer a tree request, in the current memory context.  How far the asker's
  * journal is merged is read first, so that all of it is in the trees.  Stored
  * trees are brought up to date in this transaction, which should end soon
@@ -121,6 +138,7 @@ tg_answer_tree(const TgTreeRequest *request)
 
 	if (tg_peer_get(request->asker, &asker))
 		answer.merged = asker.cursor;
+	lock_tables(request);
 	if (request->nquestions > 0 && request->kind == TG_SCAN_STAMPS)
 		tg_fold_now();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());

@@ -8,12 +8,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/guc.h"
 #include "journal/fold.h"
 #include "journal/inflight.h"
 #include "journal/read.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "transport/tree_now.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -64,23 +67,56 @@ take_a_break(void)
 
 /*
  * Bring the trees up to all that is visible now.  Those who are about to
- * commit may have to be waited for.  Nobody else folds until the end of the
- * transaction.
+ * commit may have to be waited for, but not for ever: one may wait for a
+ * standby.  Nobody else folds until the end of the transaction.
  */
 void
 tg_fold_now(void)
 {
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgPosition	last = tg_last_position();
 
 	if (fold_position() >= last)
 		return;
 	(void) tg_fold_lock(true);
-	while (fold_position() < last)
+	for (;;)
 	{
 		bool		more = tg_fold();
 
 		CommandCounterIncrement();
-		if (!more && fold_position() < last)
+		if (fold_position() >= last || (!more && GetCurrentTimestamp() >= deadline))
+			return;
+		if (!more)
 			take_a_break();
 	}
+}
+
+/*
+ * Bring the trees up to date and read something from them, with a transaction
+ * or without.  In somebody's transaction nothing stays of that, neither the
+ * lock nor what was written: others would have to wait for its end.  What is
+ * read goes into the caller's memory context.
+ */
+void
+tg_fold_and_read(void (*read) (void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bool		is_ours = !IsTransactionState();
+
+	if (is_ours)
+		StartTransactionCommand();
+	else
+		BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	tg_fold_now();
+	read(arg);
+	if (is_ours)
+		CommitTransactionCommand();
+	else
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+	}
+	MemoryContextSwitchTo(context);
 }

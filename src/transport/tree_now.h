@@ -13,6 +13,7 @@
 
 extern TgPosition tg_last_position(void);
 extern void tg_fold_now(void);
+extern void tg_fold_and_read(void (*read) (void *arg), void *arg);
 extern TgPosition tg_folded_position(Snapshot snapshot);
 
 #endif							/* TG_TRANSPORT_TREE_NOW_H */

@@ -39,14 +39,16 @@ typedef struct Answer
 /*
  * The asker comes back after it was given up, and has a row that we have
  * neither as such nor as a tombstone.  If we had it and have collected
- * tombstones as new as it is, it was deleted.
+ * tombstones as new as it is, it was deleted.  But an asker that has merged
+ * all deletions that were ever collected here was only away: it would have
+ * deleted the row itself.
  */
 static bool
 was_deleted(const Answer *answer, const TgKeyVersion *theirs)
 {
 	if (!answer->request->returning || theirs->kind != TG_VERSION_ROW)
 		return false;
-	return answer->gc_floor != TG_NO_STAMP && theirs->stamp <= answer->gc_floor &&
+	return answer->gc_floor > answer->request->known && theirs->stamp <= answer->gc_floor &&
 		(theirs->stamp == TG_NO_STAMP || tg_vector_covers(answer->vector, theirs->stamp));
 }
 

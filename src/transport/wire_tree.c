@@ -399,6 +399,7 @@ tg_wire_write_versions(StringInfo buf, const TgVersionsRequest *request)
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	tg_wire_write_bool(buf, request->returning);
+	tg_write_u64(buf, request->known);
 	tg_write_u64(buf, request->truncation);
 	tg_write_u32(buf, request->max_bytes);
 	tg_write_u32(buf, request->nkeys);
@@ -418,6 +419,9 @@ tg_wire_read_versions(TgReader *reader, TgVersionsRequest *request)
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->returning = tg_wire_read_bool(reader);
+	request->known = tg_wire_read_stamp(reader);
+	if (!request->returning && request->known != TG_NO_STAMP)
+		tg_reader_fail(reader);
 	request->truncation = tg_wire_read_stamp(reader);
 	request->max_bytes = tg_read_u32(reader);
 	request->nkeys = tg_wire_read_count(reader, MIN_VERSION_BYTES);

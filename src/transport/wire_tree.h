@@ -127,6 +127,8 @@ typedef struct TgVersionsRequest
 	TgTableId	table;
 	uint64		fingerprint;
 	bool		returning;		/* the asker may have what was long deleted */
+	TgStamp		known;			/* when returning: it has all deletions up to
+								 * here; else 0 */
 	TgStamp		truncation;		/* the asker's */
 	uint32		max_bytes;		/* a hint for the size of the answer */
 	uint32		nkeys;

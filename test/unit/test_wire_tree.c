@@ -318,6 +318,7 @@ make_versions(StringInfo buf)
 		.table = random_table(),
 		.fingerprint = unit_edgy(PG_UINT64_MAX),
 		.returning = unit_one_in(2),
+		.known = TG_NO_STAMP,
 		.truncation = random_stamp(),
 		.max_bytes = unit_edgy(PG_UINT32_MAX),
 		.nkeys = unit_below(4),
@@ -326,6 +327,8 @@ make_versions(StringInfo buf)
 	TgVersionsRequest back;
 	TgReader	reader;
 
+	if (request.returning)
+		request.known = random_stamp();
 	for (uint32 i = 0; i < request.nkeys; i++)
 	{
 		keys[i].key = unit_bytes(1, 30);
@@ -340,6 +343,7 @@ make_versions(StringInfo buf)
 	CHECK(back.table == request.table);
 	CHECK(back.fingerprint == request.fingerprint);
 	CHECK(back.returning == request.returning);
+	CHECK(back.known == request.known);
 	CHECK(back.truncation == request.truncation);
 	CHECK(back.max_bytes == request.max_bytes);
 	CHECK(back.nkeys == request.nkeys);
@@ -572,7 +576,7 @@ pin_versions(StringInfo buf)
 {
 	TgKeyVersion key = {.key = KEY,.kind = TG_VERSION_ROW,.stamp = BIG};
 	TgVersionsRequest request = {.asker = 3,.epoch = 9,.table = 258,.fingerprint = BIG,
-	.returning = true,.truncation = BIG,.max_bytes = 65536,.nkeys = 1,.keys = &key};
+	.returning = true,.known = BIG,.truncation = BIG,.max_bytes = 65536,.nkeys = 1,.keys = &key};
 
 	tg_wire_write_versions(buf, &request);
 }
@@ -623,7 +627,7 @@ static const UnitPinned pinned[] = {
 	"0102" "f1e2d3c4b5a69788" "000000000000004d" "00000003" "6b6579"},
 	{"versions request", pin_versions,
 		"54470108" "0003" "0000000000000009" "00000102" "f1e2d3c4b5a69788"
-		"01" "f1e2d3c4b5a69788" "00010000" "00000001"
+		"01" "f1e2d3c4b5a69788" "f1e2d3c4b5a69788" "00010000" "00000001"
 	"01" "f1e2d3c4b5a69788" "00000003" "6b6579"},
 	{"versions answer", pin_versions_answer,
 		"54470109" "0003" "01" "00000001"
