@@ -24,6 +24,8 @@
 #include "bulk/cutter.h"
 #include "bulk/merge_batch.h"
 #include "bulk/source.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "merge/batch.h"
@@ -31,8 +33,6 @@
 #include "tcop/dest.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-#define STAMP_OF_NOW	PG_UINT64_MAX	/* newer than all that is here */
 
 /* The counters of the job. */
 enum
@@ -52,6 +52,7 @@ typedef struct Intake
 {
 	DestReceiver receiver;		/* must be first */
 	TgTable    *table;
+	TgStamp		began;			/* stamp of rows that have none */
 	TupleTableSlot *row;		/* of the table */
 	MemoryContext scratch;		/* reset for each row */
 	TgCutter	cutter;
@@ -104,7 +105,7 @@ take_row(Intake *intake, TupleTableSlot *result)
 	int			n = intake->table->ncolumns;
 
 	take_columns(intake, result);
-	next->stamp = result->tts_isnull[n] ? STAMP_OF_NOW : DatumGetTgStamp(result->tts_values[n]);
+	next->stamp = result->tts_isnull[n] ? intake->began : DatumGetTgStamp(result->tts_values[n]);
 	next->kind = DatumGetBool(result->tts_values[n + 1]) ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
 	resetStringInfo(&next->key);
 	resetStringInfo(&next->payload);
@@ -143,13 +144,14 @@ run_query(const char *query, DestReceiver *receiver)
  * Read the whole source into slices.
  */
 static void
-read_source(TgSource *source, TgJob *job, int nworkers, TgBatchCounts *counts)
+read_source(TgSource *source, TgJob *job, int nworkers, TgStamp began, TgBatchCounts *counts)
 {
 	Intake	   *intake = palloc0(sizeof(Intake));
 
 	intake->receiver = *None_Receiver;
 	intake->receiver.receiveSlot = receive;
 	intake->table = source->table;
+	intake->began = began;
 	intake->row = MakeSingleTupleTableSlot(RelationGetDescr(source->rel), &TTSOpsVirtual);
 	intake->scratch = AllocSetContextCreate(CurrentMemoryContext, "topgun source row",
 											ALLOCSET_DEFAULT_SIZES);
@@ -164,7 +166,10 @@ read_source(TgSource *source, TgJob *job, int nworkers, TgBatchCounts *counts)
 static TgJob *
 begin_job(TgSource *source, int nworkers)
 {
-	BatchParams params = {.table = source->table->id,.fingerprint = source->table->fingerprint};
+	BatchParams params = {
+		.table = source->table->id,
+		.fingerprint = source->table->fingerprint
+	};
 	TgJobSpec	spec = {
 		.kind = TG_JOB_MERGE_BATCH,
 		.relid = RelationGetRelid(source->rel),
@@ -194,6 +199,7 @@ add_up(TgJob *job, TgBatchCounts *counts)
 void
 tg_merge_batch(Oid relid, Oid source_relid, int nworkers, TgBatchCounts *counts)
 {
+	TgStamp		began = tg_clock_tick(tg_node_id_required());
 	TgSource	source;
 	TgJob	   *job;
 
@@ -201,7 +207,7 @@ tg_merge_batch(Oid relid, Oid source_relid, int nworkers, TgBatchCounts *counts)
 	job = begin_job(&source, nworkers);
 	PG_TRY();
 	{
-		read_source(&source, job, nworkers, counts);
+		read_source(&source, job, nworkers, began, counts);
 		tg_source_close(&source);
 		tg_job_close(job);
 		SPI_commit();

@@ -31,6 +31,7 @@
 #include "replication/syncrep.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shm_mq.h"
 #include "utils/guc.h"
@@ -63,15 +64,23 @@ max_workers(TgJob *job)
 }
 
 /*
- * Tell the workers to end, without waiting for them.
+ * Tell the workers to end, without waiting for them.  Nobody reads what they
+ * say from here on, so they must not wait for room to say it.
  */
 static void
 dismiss(TgJob *job)
 {
 	pg_atomic_write_u32(&job->shared->is_stopped, 1);
 	for (int i = 0; i < max_workers(job); i++)
-		if (job->crew->members[i].handle != NULL)
-			TerminateBackgroundWorker(job->crew->members[i].handle);
+	{
+		Member	   *member = &job->crew->members[i];
+
+		if (member->queue != NULL)
+			shm_mq_detach(member->queue);
+		member->queue = NULL;
+		if (member->handle != NULL)
+			TerminateBackgroundWorker(member->handle);
+	}
 	tg_job_wake(job);
 }
 
@@ -585,6 +594,8 @@ tg_job_end(TgJob *job)
 {
 	MemoryContext context = job->crew->context;
 
+	/* after an error locks may still be held that workers wait for */
+	LWLockReleaseAll();
 	HOLD_INTERRUPTS();
 	dismiss(job);
 	wait_for_ends(job);

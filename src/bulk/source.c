@@ -90,8 +90,12 @@ find_column(Relation rel, const char *name)
 	return NULL;
 }
 
+/*
+ * What the table would cut or round is another row, or even another key, than
+ * the one that was compared: so the modifiers must be the same, too.
+ */
 static void
-require_column(Relation source, const char *name, Oid type)
+require_column(Relation source, const char *name, Oid type, int32 typmod)
 {
 	Form_pg_attribute att = find_column(source, name);
 
@@ -100,12 +104,13 @@ require_column(Relation source, const char *name, Oid type)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("\"%s\" has no column \"%s\"", RelationGetRelationName(source), name),
 				 errhint("The source needs all columns of the table, and \"topgun_stamp\"; \"topgun_deleted\" is optional.")));
-	if (att->atttypid != type)
+	if (att->atttypid != type || (typmod != -1 && att->atttypmod != typmod))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of \"%s\" is of type %s, not %s", name,
-						RelationGetRelationName(source), format_type_be(att->atttypid),
-						format_type_be(type)),
+						RelationGetRelationName(source),
+						format_type_with_typemod(att->atttypid, att->atttypmod),
+						format_type_with_typemod(type, typmod)),
 				 errhint("Let a view cast it.")));
 }
 
@@ -129,10 +134,16 @@ require_no_other_columns(Relation rel, Relation source)
 	}
 }
 
+static Form_pg_attribute
+column_of(const TgSource *source, AttrNumber attno)
+{
+	return TupleDescAttr(RelationGetDescr(source->rel), attno - 1);
+}
+
 static const char *
 name_of(const TgSource *source, AttrNumber attno)
 {
-	return NameStr(TupleDescAttr(RelationGetDescr(source->rel), attno - 1)->attname);
+	return NameStr(column_of(source, attno)->attname);
 }
 
 static void
@@ -142,15 +153,16 @@ require_columns(TgSource *source)
 
 	for (int i = 0; i < table->ncolumns; i++)
 		require_column(source->source, name_of(source, table->columns[i].attno),
-					   table->columns[i].value.type);
+					   table->columns[i].value.type,
+					   column_of(source, table->columns[i].attno)->atttypmod);
 	require_column(source->source, TG_STAMP_COLUMN,
-				   TupleDescAttr(RelationGetDescr(source->rel), table->stamp_attno - 1)->atttypid);
+				   column_of(source, table->stamp_attno)->atttypid, -1);
 	require_no_other_columns(source->rel, source->source);
 
 	source->has_deleted = find_column(source->source, TG_DELETED_COLUMN) != NULL &&
 		find_column(source->rel, TG_DELETED_COLUMN) == NULL;
 	if (source->has_deleted)
-		require_column(source->source, TG_DELETED_COLUMN, BOOLOID);
+		require_column(source->source, TG_DELETED_COLUMN, BOOLOID, -1);
 }
 
 /*

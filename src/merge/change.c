@@ -266,6 +266,20 @@ merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange 
 }
 
 /*
+ * An imported deletion gets a fresh stamp.  If there is nothing to delete, it
+ * must not delete what is being written just now.
+ */
+static bool
+is_import_of_nothing(TgMerge *merge, TgTarget *target, const TgChange *change)
+{
+	TgChange	waiting;
+
+	return merge->is_import &&
+		(tg_quarantine_is_empty() ||
+		 !tg_quarantine_find(target->table->id, change->payload, GetLatestSnapshot(), &waiting));
+}
+
+/*
  * The row to be deleted is not here: leave a tombstone, in case it comes.
  */
 static void
@@ -281,6 +295,12 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	TgChange	deletion = *change;
 
 	TG_FAILPOINT("merge-before-tombstone");
+	if (is_import_of_nothing(merge, target, change))
+	{
+		UnregisterSnapshot(snapshot);
+		count(merge, OURS_NEWER);
+		return;
+	}
 	if (tg_tombstone_may_exceed(change->stamp))
 		ours = tg_tombstone_find(target->table, change->payload, snapshot);
 	UnregisterSnapshot(snapshot);

@@ -62,6 +62,14 @@ stamp_row(TgLeaf *leaf, TgStamp replaced)
 }
 
 static void
+start_over(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("row was deleted while it was merged")));
+}
+
+static void
 keep_absent(Import *import, const TgChange *change)
 {
 	Absent	   *absent = &import->absent;
@@ -169,9 +177,7 @@ take_back(Import *import, int i, TgStamp tombstone)
 	const TgChange *change = import->absent.changes[i];
 
 	if (tombstone < change->stamp)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("row was deleted while it was merged")));
+		start_over();
 	simple_table_tuple_delete(import->leaf->rel, &import->absent.rows[i]->tts_tid, GetActiveSnapshot());
 	import->merge->counts.older++;
 	import->absent.changes[i] = NULL;

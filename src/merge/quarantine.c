@@ -27,6 +27,7 @@
 #include "base/attempt.h"
 #include "base/catalog.h"
 #include "base/database.h"
+#include "base/error.h"
 #include "base/hash.h"
 #include "catalog/indexing.h"
 #include "journal/append.h"
@@ -280,6 +281,27 @@ tg_quarantine_find(TgTableId table, TgBytes key, Snapshot snapshot, TgChange *ch
 	}
 	end_look_up(&entry);
 	return found;
+}
+
+/*
+ * Does the version that waits under a key wait because it may have been
+ * deleted here?
+ */
+bool
+tg_quarantine_is_doubtful(TgTableId table, TgBytes key, Snapshot snapshot)
+{
+	LookUp		entry;
+	bool		doubtful = false;
+	bool		isnull;
+
+	if (tg_quarantine_is_empty())
+		return false;
+	look_up(&entry, table, key, snapshot);
+	if (entry.tuple != NULL)
+		doubtful = strcmp(TextDatumGetCString(value_of(&entry, COLUMN_SQLSTATE, &isnull)),
+						  unpack_sql_state(ERRCODE_TG_DOUBTFUL)) == 0;
+	end_look_up(&entry);
+	return doubtful;
 }
 
 /* How a change that is put aside compares with what waits under its key. */

@@ -21,6 +21,7 @@ extern bool tg_quarantine_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp
 extern void tg_quarantine_resolve(TgTarget *target, TgBytes key, TgStamp stamp);
 extern void tg_quarantine_forget(TgTableId table, TgBytes key, TgStamp stamp);
 extern bool tg_quarantine_find(TgTableId table, TgBytes key, Snapshot snapshot, TgChange *change);
+extern bool tg_quarantine_is_doubtful(TgTableId table, TgBytes key, Snapshot snapshot);
 extern void tg_quarantine_learn(void);
 
 extern Size tg_quarantine_shmem_size(void);

@@ -120,7 +120,9 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 		return TG_INSERT_IS_DOUBTFUL;
 
 	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
-	tg_merge_expect(leaf->relid, stamp);
+	/* an imported row is a write of ours */
+	if (tg_slot_stamp(leaf->table, leaf->row) == stamp)
+		tg_merge_expect(leaf->relid, stamp);
 	AfterTriggerBeginQuery();
 	ExecARInsertTriggers(target->estate, leaf->rri, leaf->row, NIL, NULL);
 	AfterTriggerEndQuery(target->estate);

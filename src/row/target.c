@@ -256,7 +256,8 @@ build_scan_keys(TgLeaf *leaf, ScanKey keys)
  * Look the key of leaf->row up; the row goes into leaf->found.  With a dirty
  * snapshot the row may be one that a running transaction has just written:
  * the snapshot's xmin and xmax say so.  What the scan allocates, it keeps for
- * the next look-up.
+ * the next look-up; but no page of the index stays pinned, since the caller
+ * may have to wait and VACUUM would wait for him.
  */
 bool
 tg_leaf_find(TgLeaf *leaf, Snapshot snapshot)
@@ -269,6 +270,7 @@ tg_leaf_find(TgLeaf *leaf, Snapshot snapshot)
 	leaf->scan->xs_snapshot = snapshot;
 	index_rescan(leaf->scan, keys, nkeys, NULL, 0);
 	found = index_getnext_slot(leaf->scan, ForwardScanDirection, leaf->found);
+	index_rescan(leaf->scan, NULL, nkeys, NULL, 0); /* drops the pins */
 	MemoryContextSwitchTo(old);
 	return found;
 }

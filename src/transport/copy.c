@@ -11,7 +11,8 @@
  *	R	rows in the order of the primary key, after the truncation if there
  *		was one
  *	T	tombstones in the order of their hashes, which is that of an index
- *	Q	versions that wait in the peer's quarantine, in the order of their bytes
+ *	Q	versions that wait in the peer's quarantine, in the order of their bytes,
+ *		but for those that may have been deleted
  *
  *-------------------------------------------------------------------------
  */
@@ -249,10 +250,14 @@ add_quarantine(Chunk *chunk, TgBytes after_key)
 	params.values[1] = bytea_of(after_key);
 	params.values[2] = Int64GetDatum((int64) table->fingerprint);
 	chunk->add = add_change;
-	/* a row that came with other columns cannot be read as one of these */
+
+	/*
+	 * A row that came with other columns cannot be read as one of these.  One
+	 * in doubt, TG010, would be merged without any.
+	 */
 	run_query(chunk, "SELECT stamp, deleted, payload FROM topgun.quarantine "
 			  "WHERE table_id = $1 AND key > $2 AND octet_length(payload) > 0 "
-			  "AND (deleted OR fingerprint = $3) ORDER BY key", &params);
+			  "AND (deleted OR fingerprint = $3) AND sqlstate <> 'TG010' ORDER BY key", &params);
 }
 
 static void

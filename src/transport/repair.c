@@ -298,7 +298,7 @@ add_to_gift(TgSections *sections, TgBytes key, Snapshot snapshot, TgVersionKind 
 	TgVersion	version;
 
 	tg_version_find(sections->target, key, snapshot, &version);
-	if (tg_version_send(sections, &version, key))
+	if (!version.is_doubtful && tg_version_send(sections, &version, key))
 		*pushed = version.kind;
 }
 

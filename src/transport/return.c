@@ -8,7 +8,8 @@
  *	2. make every table the same on both sides, by the trees;
  *	3. take over the tombstones that we may not have, and what waits in the
  *	   peer's quarantine;
- *	4. go on to read the journal at the place of step 1.
+ *	4. go on to read the journal at the place of step 1, and copy anew the
+ *	   tables that were not in step.
  * What the peer changes after step 1 lies behind that place, what it had
  * changed before is in its trees.  One look is enough: a difference that was
  * on its way is merged as any other.
@@ -21,26 +22,36 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/catalog.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "clock/identity.h"
 #include "journal/append.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "transport/compare.h"
 #include "transport/copy.h"
 #include "transport/cursors.h"
 #include "transport/peer.h"
 #include "transport/repair.h"
+#include "transport/resume.h"
 #include "transport/return.h"
 #include "transport/settled.h"
 #include "transport/state.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#define LOCK_CLASS			3	/* of advisory locks; SQL has 1 and 2 */
+#define LOCK_PAUSE_MS		200
 
 typedef struct Return
 {
 	TgLink	   *link;
 	const TgMember *peer;
 	TgStamp		settled;		/* tombstones up to it are here */
+	List	   *tables;			/* those made the same */
 	TgRepairCounts counts;
 } Return;
 
@@ -172,6 +183,32 @@ cursor_of(List *cursors, const TgMember *peer)
 }
 
 /*
+ * Tables that were left out miss what lies between our cursor and the place: a
+ * copy that was under way relies on the journals of the peers that it has
+ * done with.  So they are copied anew.  What is paused or missing will be when
+ * it is resumed.
+ */
+static void
+copy_left_out(const Return *back)
+{
+	ListCell   *lc;
+
+	/* keeps out whoever goes on with a copy */
+	LockRelationOid(tg_catalog_oid(TG_CAT_TABLE_STATE), ShareRowExclusiveLock);
+	foreach(lc, tg_table_states())
+	{
+		TgTableState *state = lfirst(lc);
+
+		if (state->status == TG_TABLE_PAUSED || state->status == TG_TABLE_MISSING)
+			continue;
+		if (state->status == TG_TABLE_SYNCED && list_member_int(back->tables, state->table))
+			continue;
+		tg_copy_begin(state);
+		tg_table_state_put(state);
+	}
+}
+
+/*
  * From now on read the peer's journal from the place.  What its vector covers
  * we have, unless a table was left out.
  */
@@ -182,6 +219,7 @@ take_place(Return *back, const TgPeerCursor *place)
 
 	begin();
 	tg_floor_adopt(back->link, back->peer);
+	copy_left_out(back);
 	tg_peer_cursor_load(place->peer, &at);
 	at.cursor = place->cursor;
 	if (tg_tables_in_step())
@@ -208,6 +246,35 @@ report(const Return *back)
 					   (long long) counts->bytes)));
 }
 
+static bool
+try_lock(LOCKTAG *tag)
+{
+	bool		is_locked;
+
+	begin();
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, tg_catalog_oid(TG_CAT_PEER_CURSOR), 0, LOCK_CLASS);
+	is_locked = LockAcquire(tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+	commit();
+	return is_locked;
+}
+
+/*
+ * One return at a time: what a node gets from one peer it need not get from
+ * the next.  Waits without a snapshot.  The lock is given back at the end of
+ * the process as well.
+ */
+static void
+lock_returns(LOCKTAG *tag)
+{
+	while (!try_lock(tag))
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LOCK_PAUSE_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 /*
  * Come back to a peer that has told us ERRCODE_TG_JOURNAL_CUT.  Afterwards our
  * cursor in its journal is one that can be read from.  Runs outside of a
@@ -221,18 +288,21 @@ tg_return(TgLink *link, const TgMember *peer)
 	MemoryContext table_context = AllocSetContextCreate(context, "topgun return table",
 														ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	LOCKTAG		tag;
 	Return		back = {.link = link,.peer = peer};
 	List	   *cursors;
 	ListCell   *lc;
 
 	Assert(!IsTransactionState());
 
+	lock_returns(&tag);
 	begin();
 	back.settled = tg_settled_here(tg_node_id_required());
 	commit();
 	cursors = tg_cursors_ask(link);
 	TG_FAILPOINT("return-after-places");
-	foreach(lc, tables_in_step())
+	back.tables = tables_in_step();
+	foreach(lc, back.tables)
 	{
 		MemoryContextSwitchTo(table_context);
 		exchange_rows(&back, lfirst_int(lc));
@@ -242,6 +312,7 @@ tg_return(TgLink *link, const TgMember *peer)
 	}
 	take_place(&back, cursor_of(cursors, peer));
 	report(&back);
+	LockRelease(&tag, ExclusiveLock, true);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -182,20 +182,25 @@ tg_table_states(void)
 	return states;
 }
 
-static int
-count_listed(void)
+/*
+ * The ids of the tables that the cluster replicates.
+ */
+static List *
+listed_tables(void)
 {
 	Relation	rel = table_open(tg_catalog_oid(TG_CAT_REPLICATED_TABLE), AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	int			n = 0;
+	HeapTuple	tuple;
+	List	   *tables = NIL;
+	bool		isnull;
 
-	while (systable_getnext(scan) != NULL)
-		n++;
+	while ((tuple = systable_getnext(scan)) != NULL)
+		tables = lappend_int(tables, DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull)));
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	table_close(rel, AccessShareLock);
-	return n;
+	return tables;
 }
 
 /*
@@ -205,7 +210,7 @@ count_listed(void)
 bool
 tg_tables_in_step(void)
 {
-	int			nsynced = 0;
+	List	   *synced = NIL;
 	ListCell   *lc;
 
 	foreach(lc, tg_table_states())
@@ -216,7 +221,7 @@ tg_tables_in_step(void)
 			continue;
 		if (state->status != TG_TABLE_SYNCED)
 			return false;
-		nsynced++;
+		synced = lappend_int(synced, state->table);
 	}
-	return nsynced == count_listed();
+	return list_difference_int(listed_tables(), synced) == NIL;
 }

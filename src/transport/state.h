@@ -15,7 +15,7 @@
 /* Each state lists those that may follow. */
 typedef enum TgTableStatus
 {
-	TG_TABLE_SYNCED,			/* PAUSED */
+	TG_TABLE_SYNCED,			/* PAUSED, COPYING */
 	TG_TABLE_COPYING,			/* SYNCED, PAUSED */
 	TG_TABLE_PAUSED,			/* its schema differs from a peer's; COPYING */
 	TG_TABLE_MISSING			/* it is not here; COPYING */

@@ -55,6 +55,7 @@ tg_version_find(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *ver
 	if (version->kind != TG_VERSION_NONE && version->waiting.stamp <= version->stamp)
 		return;
 	version->is_waiting = true;
+	version->is_doubtful = tg_quarantine_is_doubtful(target->table->id, key, snapshot);
 	version->stamp = version->waiting.stamp;
 	version->kind = version->waiting.kind == TG_CHANGE_ROW ? TG_VERSION_ROW : TG_VERSION_DELETED;
 }

@@ -20,6 +20,8 @@ typedef struct TgVersion
 	TgStamp		stamp;
 	TgLeaf	   *leaf;			/* holds the row, if one stands in the table */
 	bool		is_waiting;		/* in quarantine, as the change below */
+	bool		is_doubtful;	/* it waits since it may have been deleted:
+								 * only for who judges that himself */
 	TgChange	waiting;		/* without a payload: of no use to anybody */
 } TgVersion;
 

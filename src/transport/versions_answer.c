@@ -95,7 +95,7 @@ judge(Answer *answer, const TgKeyVersion *theirs, TgVerdict *verdict)
 
 	if (cmp > 0 || merge_decides)
 	{
-		if (tg_version_send(&answer->sections, &ours, theirs->key))
+		if (!ours.is_doubtful && tg_version_send(&answer->sections, &ours, theirs->key))
 			verdict->sent = ours.kind;
 	}
 	else if (ours.kind == TG_VERSION_NONE && was_deleted(answer, theirs))

@@ -200,15 +200,14 @@ state_after(int sqlstate)
 static const char *
 describe(const ErrorData *error)
 {
-	char	   *text;
+	char	   *both;
 
 	if (error->detail == NULL)
-		text = pstrdup(error->message);
-
+		both = pstrdup(error->message);
 	else
-		text = psprintf("%s: %s", error->message, error->detail);
-	text[		pg_mbcliplen(text, strlen(text), TG_PEER_TEXT - 1)] = '\0';
-	return text;
+		both = psprintf("%s: %s", error->message, error->detail);
+	both[pg_mbcliplen(both, strlen(both), TG_PEER_TEXT - 1)] = '\0';
+	return both;
 }
 
 /*

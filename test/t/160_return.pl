@@ -95,6 +95,48 @@ foreach my $place ('return-after-places', 'return-before-cursor')
 	$cluster->assert_converged;
 }
 
+# --- a table that is being copied misses what was cut: it is copied anew
+
+sub set_repair_interval
+{
+	my ($value) = @_;
+	foreach my $i (1 .. 3)
+	{
+		$cluster->sql($i, "ALTER SYSTEM SET topgun.repair_interval = '$value'");
+		$cluster->sql($i, 'SELECT pg_reload_conf()');
+	}
+}
+
+$cluster->wait_for_sync or die 'not in sync';
+set_repair_interval('0');
+$cluster->failpoint($_->[0], $_->[1], 'pause') foreach [ 3, 'link-1' ], [ 3, 'link-2' ], [ 2, 'link-1' ];
+sleep(1);
+# node 1 has been copied, it is the turn of node 2
+$cluster->sql(3, q{UPDATE topgun.table_state SET state = 'copying', copy_from = 2, copy_after = '\x00010001'
+	WHERE relid = 'item'::regclass});
+$cluster->sql(1, 'DELETE FROM item WHERE id BETWEEN 17001 AND 17100');
+$cluster->sql(1, q{UPDATE item SET t = 'cut' WHERE id BETWEEN 17101 AND 17200});
+my $log_of_1 = -s $cluster->node(1)->logfile;
+my $is_behind = 0;
+foreach my $round (1 .. 200)
+{
+	$cluster->sql(1, 'UPDATE item SET v = v + 1 WHERE id BETWEEN 1000 AND 2000');
+	$is_behind = slurp_file($cluster->node(1)->logfile, $log_of_1) =~ /cut before it was read by .*"node3"/;
+	last if $is_behind;
+}
+ok($is_behind, 'the journal is cut while a table is copied');
+$log = -s $cluster->node(3)->logfile;
+$cluster->failpoint(3, 'link-1', 'off');
+$cluster->node(3)->wait_for_log(qr/came back to node/, $log);
+$cluster->failpoint(3, 'link-2', 'off');
+ok($cluster->wait_until(3, q{SELECT state = 'synced' FROM topgun.table_state WHERE relid = 'item'::regclass}),
+	'the copy ends');
+is($cluster->sql(3, 'SELECT count(*) FROM item WHERE id BETWEEN 17001 AND 17100'), '0', 'deletions have come');
+is($cluster->sql(3, q{SELECT count(*) FROM item WHERE t = 'cut'}), '100', 'updates, too');
+$cluster->failpoint(2, 'link-1', 'off');
+$cluster->assert_converged;
+set_repair_interval('2s');
+
 # --- an old copy of the disk
 
 $cluster->wait_for_sync or die 'not in sync';
