@@ -72,16 +72,6 @@ hold_journal(TgPosition after)
 	UnregisterSnapshot(snapshot);
 }
 
-static TgPosition
-fold_position(void)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TgPosition	position = tg_fold_position(snapshot);
-
-	UnregisterSnapshot(snapshot);
-	return position;
-}
-
 /*
  * Fold until all trees are at a position not before this one; where they are
  * then.  Those who committed there may be about to say so: the horizon follows
@@ -96,7 +86,7 @@ fold_up_to(TgPosition position)
 		TgPosition	folded;
 
 		CommandCounterIncrement();
-		folded = fold_position();
+		folded = tg_fold_position_now();
 		if (folded >= position)
 			return folded;
 		if (more)

@@ -125,6 +125,19 @@ tg_fold_position(Snapshot snapshot)
 	return position;
 }
 
+/*
+ * The same as of now, with what this transaction has folded.
+ */
+TgPosition
+tg_fold_position_now(void)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TgPosition	position = tg_fold_position(snapshot);
+
+	UnregisterSnapshot(snapshot);
+	return position;
+}
+
 static void
 store_position(TgPosition position)
 {
@@ -152,13 +165,10 @@ bool
 tg_fold_is_due(void)
 {
 	TgPosition	last = tg_inflight_last_position();
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TgPosition	position = tg_fold_position(snapshot);
 
-	UnregisterSnapshot(snapshot);
 	if (last == 0)
 		last = tg_journal_last_position();
-	return last > position;
+	return last > tg_fold_position_now();
 }
 
 static int

@@ -16,6 +16,7 @@ extern bool tg_fold_lock(bool wait);
 extern bool tg_fold_is_due(void);
 extern bool tg_fold(void);
 extern TgPosition tg_fold_position(Snapshot snapshot);
+extern TgPosition tg_fold_position_now(void);
 extern void tg_fold_missed(TgTableId table, TgPosition after, TgPosition upto, Snapshot seen,
 						   TgTree *tree);
 

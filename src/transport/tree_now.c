@@ -46,16 +46,6 @@ tg_folded_position(Snapshot snapshot)
 	return Min(folded, tg_last_position());
 }
 
-static TgPosition
-fold_position(void)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TgPosition	position = tg_fold_position(snapshot);
-
-	UnregisterSnapshot(snapshot);
-	return position;
-}
-
 static void
 take_a_break(void)
 {
@@ -76,7 +66,7 @@ tg_fold_now(void)
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgPosition	last = tg_last_position();
 
-	if (fold_position() >= last)
+	if (tg_fold_position_now() >= last)
 		return;
 	(void) tg_fold_lock(true);
 	for (;;)
@@ -84,7 +74,7 @@ tg_fold_now(void)
 		bool		more = tg_fold();
 
 		CommandCounterIncrement();
-		if (fold_position() >= last || (!more && GetCurrentTimestamp() >= deadline))
+		if (tg_fold_position_now() >= last || (!more && GetCurrentTimestamp() >= deadline))
 			return;
 		if (!more)
 			take_a_break();
