@@ -43,6 +43,8 @@ typedef struct TgMerge
 	const TgVector *peer_vector;	/* what the peer had merged, or NULL */
 	bool		is_import;		/* changes decide by their stamps, but what is
 								 * written gets fresh ones */
+	bool		expects_absent; /* do not look rows up before their insertion,
+								 * until one turns out to be there */
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
 	int			guc_nest;
