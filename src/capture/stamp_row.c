@@ -19,19 +19,6 @@
 
 PG_FUNCTION_INFO_V1(topgun_stamp_row);
 
-static bool
-is_merged(Relation rel, TgTable *table, HeapTuple row)
-{
-	TgStamp		expected;
-	bool		isnull;
-	Datum		value;
-
-	if (!tg_merge_expected(RelationGetRelid(rel), &expected))
-		return false;
-	value = heap_getattr(row, table->stamp_attno, RelationGetDescr(rel), &isnull);
-	return expected == (isnull ? TG_NO_STAMP : DatumGetTgStamp(value));
-}
-
 /*
  * topgun_internal.stamp_row(): the trigger function.
  */
@@ -49,7 +36,7 @@ topgun_stamp_row(PG_FUNCTION_ARGS)
 
 	if (TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event))
 		row = trigdata->tg_newtuple;
-	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) || is_merged(rel, table, row))
+	if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
 		return PointerGetDatum(row);
 
 	stamp = TgStampGetDatum(tg_write_stamp());

@@ -3,8 +3,8 @@
  * src/capture/trigger.c
  *	  The AFTER ROW trigger that journals each change of a replicated table.
  *
- * Nothing changes a replicated row without passing here.  A row of a merge has
- * the stamp that the merge has announced.  Any other has one that this
+ * Nothing changes a replicated row without passing here.  The rows of a merge
+ * are those that it has announced.  Any other has a stamp that this
  * transaction made: the planner hook or the column's default has seen to it,
  * and whoever got around both is refused.
  *
@@ -111,11 +111,11 @@ write_key(TgTable *table, TupleTableSlot *slot, StringInfo buf)
 }
 
 static bool
-is_merged(Relation rel, TgStamp stamp)
+is_merged(Relation rel, TupleTableSlot *row)
 {
-	TgStamp		expected;
+	TgStamp		stamp;
 
-	return tg_merge_expected(RelationGetRelid(rel), &expected) && expected == stamp;
+	return tg_merge_expected(RelationGetRelid(rel), &row->tts_tid, &stamp);
 }
 
 /*
@@ -187,7 +187,7 @@ capture_insert(Relation rel, TgTable *table, TupleTableSlot *row)
 {
 	TgStamp		stamp = tg_slot_stamp(table, row);
 	TgBytes		key = write_key(table, row, &scratch.new_key);
-	bool		merged = is_merged(rel, stamp);
+	bool		merged = is_merged(rel, row);
 	TgStamp		floor;
 
 	if (!merged)
@@ -208,7 +208,7 @@ capture_delete(Relation rel, TgTable *table, TupleTableSlot *row)
 	TgBytes		key = write_key(table, row, &scratch.old_key);
 	TgStamp		stamp;
 
-	if (!tg_merge_expected(RelationGetRelid(rel), &stamp) || stamp < old_stamp)
+	if (!tg_merge_expected(RelationGetRelid(rel), &row->tts_tid, &stamp) || stamp < old_stamp)
 		stamp = tg_write_stamp_after(old_stamp);
 	add_delete(rel, table, key, old_stamp, stamp);
 }
@@ -226,7 +226,7 @@ capture_update(Relation rel, TgTable *table, TupleTableSlot *old_row, TupleTable
 	TgBytes		old_key = write_key(table, old_row, &scratch.old_key);
 	TgBytes		key = write_key(table, row, &scratch.new_key);
 	bool		same_key = old_key.len == key.len && memcmp(old_key.data, key.data, key.len) == 0;
-	bool		merged = is_merged(rel, stamp);
+	bool		merged = is_merged(rel, row);
 	TgStamp		floor = old_stamp;
 
 	if (!merged)

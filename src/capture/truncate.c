@@ -41,7 +41,7 @@ truncate_table(Relation rel, TgTableId id)
 {
 	TgEntry		entry = {.table = id,.op = TG_OP_TRUNCATE,.had_row = true};
 
-	if (!tg_merge_expected(RelationGetRelid(rel), &entry.new_stamp))
+	if (!tg_merge_expected(RelationGetRelid(rel), NULL, &entry.new_stamp))
 		entry.new_stamp = tg_write_stamp();
 
 	tg_truncation_write(id, entry.new_stamp);

@@ -22,11 +22,11 @@ static struct
 	TgStamp		last;
 }			own;
 
-/* The relation and the stamp that a merge is writing. */
+/* What a merge has written and the triggers are about to see, in their order. */
 static struct
 {
-	Oid			relid;
-	TgStamp		stamp;
+	TgMergedRow *next;
+	int			nleft;			/* from "next" on */
 	int			nest;			/* transaction nest level of the merge */
 }			expected;
 
@@ -83,16 +83,14 @@ tg_write_stamp_reset(void)
 }
 
 /*
- * A merge is about to write this relation with this stamp: the row's, or the
- * tombstone's if it deletes.
+ * A merge has written these rows, or is about to truncate.  The triggers see
+ * them in this order; the array must stay until tg_merge_expect_nothing().
  */
 void
-tg_merge_expect(Oid relid, TgStamp stamp)
+tg_merge_expect(TgMergedRow *rows, int nrows)
 {
-	Assert(OidIsValid(relid));
-
-	expected.relid = relid;
-	expected.stamp = stamp;
+	expected.next = rows;
+	expected.nleft = nrows;
 	expected.nest = GetCurrentTransactionNestLevel();
 }
 
@@ -102,7 +100,7 @@ tg_merge_expect(Oid relid, TgStamp stamp)
 void
 tg_merge_expect_nothing(void)
 {
-	expected.relid = InvalidOid;
+	expected.nleft = 0;
 }
 
 /*
@@ -115,14 +113,27 @@ tg_merge_expect_aborted(int nest)
 		tg_merge_expect_nothing();
 }
 
+static bool
+is_tid(ItemPointer expected_tid, ItemPointer tid)
+{
+	if (tid == NULL || !ItemPointerIsValid(expected_tid))
+		return tid == NULL && !ItemPointerIsValid(expected_tid);
+	return ItemPointerEquals(expected_tid, tid);
+}
+
 /*
- * Is a merge writing this relation, and with which stamp?
+ * Is this row the next that a merge has written, and with which stamp?  For a
+ * TRUNCATE the tid is NULL.  Others that triggers write meanwhile, in the same
+ * relation maybe, are local writes.
  */
 bool
-tg_merge_expected(Oid relid, TgStamp *stamp)
+tg_merge_expected(Oid relid, ItemPointer tid, TgStamp *stamp)
 {
-	if (expected.relid != relid)
+	if (expected.nleft == 0 || expected.next->relid != relid ||
+		!is_tid(&expected.next->tid, tid))
 		return false;
-	*stamp = expected.stamp;
+	*stamp = expected.next->stamp;
+	expected.next++;
+	expected.nleft--;
 	return true;
 }

@@ -3,11 +3,12 @@
  * src/merge/batch.c
  *	  Merge many changes of one table; a bad row stops nothing.
  *
- * First all together, in one subtransaction.  If that fails for a reason that
- * lies in a row, then
- *	1. each change in a subtransaction of its own; those that fail are kept;
- *	2. those that unique values are in the way of, together: old versions
- *	   out, new ones in, so that rows can exchange them;
+ * Batches of changes are merged together, each in one subtransaction.  If that
+ * fails for a reason that lies in a row, then
+ *	1. in halves, and these in halves, until what fails stands alone; a change
+ *	   that stands alone goes the ordinary way, and may fail, too;
+ *	2. those that have failed because unique values are in their way, together:
+ *	   old versions out, new ones in, so that rows can exchange them;
  *	3. what still fails goes into quarantine.
  *
  *-------------------------------------------------------------------------
@@ -22,8 +23,8 @@
 #include "journal/stamping.h"
 #include "merge/batch.h"
 #include "merge/change.h"
-#include "merge/import.h"
 #include "merge/quarantine.h"
+#include "merge/together.h"
 #include "merge/truncate.h"
 #include "merge/write.h"
 #include "miscadmin.h"
@@ -31,6 +32,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+
+#define BATCH_CHANGES	2000	/* merged in one subtransaction */
+#define MAX_HALVINGS	64		/* of one batch; what is left goes one by one */
 
 /* Changes of one table, tried together. */
 typedef struct Attempt
@@ -100,17 +104,16 @@ merge_in_order(void *arg)
 }
 
 static void
-import_together(void *arg)
+merge_together(void *arg)
 {
 	Attempt    *attempt = arg;
 	TgTarget   *target = tg_merge_open_table(attempt->table, RowExclusiveLock);
-	const TgChange **changes = palloc(attempt->nchanges * sizeof(TgChange *));
 
 	if (target == NULL)
 		return;
-	memcpy(changes, attempt->changes, attempt->nchanges * sizeof(TgChange *));
-	tg_merge_import(attempt->merge, target, changes, attempt->nchanges);
+	tg_merge_together(attempt->merge, target, attempt->changes, attempt->nchanges);
 	tg_merge_close_table(target);
+	TG_FAILPOINT("merge-before-release");
 }
 
 /*
@@ -179,72 +182,106 @@ try_exchange(Attempt *all, ErrorData **errors)
 	for (int i = 0; i < all->nchanges; i++)
 		if (takes_part_in_exchange(all->changes[i], errors[i]))
 			together.changes[together.nchanges++] = all->changes[i];
+	all->merge->is_wary = true;
 	if (together.nchanges > 0 && try_merge(&together, merge_exchange) == NULL)
 	{
 		for (int i = 0; i < all->nchanges; i++)
 			if (takes_part_in_exchange(all->changes[i], errors[i]))
 				errors[i] = NULL;
 	}
+	all->merge->is_wary = false;
 	pfree(together.changes);
 }
 
 /*
- * Merge one by one, then let exchange.  Returns the error of each change, NULL
- * for those that are merged.
+ * Each change the ordinary way, and no insertion that fails may hide that the
+ * row was deleted.  The errors go to their places.
  */
-static ErrorData **
-merge_one_by_one(Attempt *all)
+static void
+merge_one_by_one(Attempt *all, int start, int nchanges, ErrorData **errors)
 {
-	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
-
 	all->merge->is_wary = true;
-	for (int i = 0; i < all->nchanges; i++)
+	for (int i = start; i < start + nchanges; i++)
 	{
 		Attempt		one = {all->merge, all->table, &all->changes[i], 1};
 
 		errors[i] = try_merge(&one, merge_in_order);
 	}
-	try_exchange(all, errors);
 	all->merge->is_wary = false;
-	return errors;
 }
 
-/*
- * Import in parts that are halved until what fails stands alone; that goes the
- * ordinary way.  The few bad rows of a batch cost little so.
- */
-static void
-import_in_halves(Attempt *all, int start, int nchanges, ErrorData **errors)
+static ErrorData *
+try_together(Attempt *all, int start, int nchanges)
 {
 	Attempt		part = {all->merge, all->table, &all->changes[start], nchanges};
-	ErrorData  *error;
+	ErrorData  *error = try_merge(&part, merge_together);
 
-	if (nchanges == 0)
-		return;
-	error = try_merge(&part, nchanges == 1 ? merge_in_order : import_together);
-	if (nchanges == 1)
-		errors[start] = error;
-	else if (error != NULL)
-	{
-		FreeErrorData(error);
-		import_in_halves(all, start, nchanges / 2, errors);
-		import_in_halves(all, start + nchanges / 2, nchanges - nchanges / 2, errors);
-	}
+	if (error == NULL || !all->merge->expects_absent ||
+		error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+		return error;
+	FreeErrorData(error);
+	all->merge->expects_absent = false;
+	return try_merge(&part, merge_together);
 }
 
 /*
- * Import without those that fail, then let exchange.  Returns the errors, as
- * above.
+ * Merge together what can be, without what fails.  The few bad rows of a batch
+ * cost little so; where there are many, halving them further does not pay.
  */
-static ErrorData **
-import_apart(Attempt *all)
+static void
+merge_in_halves(Attempt *all, int start, int nchanges, ErrorData **errors, int *halvings)
 {
-	ErrorData **errors = palloc0(Max(all->nchanges, 1) * sizeof(ErrorData *));
+	ErrorData  *error;
 
-	import_in_halves(all, 0, all->nchanges / 2, errors);
-	import_in_halves(all, all->nchanges / 2, all->nchanges - all->nchanges / 2, errors);
-	try_exchange(all, errors);
-	return errors;
+	if (*halvings == 0)
+	{
+		merge_one_by_one(all, start, nchanges, errors);
+		return;
+	}
+	error = try_together(all, start, nchanges);
+	if (error == NULL)
+		return;
+	FreeErrorData(error);
+	if (nchanges == 1)
+	{
+		merge_one_by_one(all, start, 1, errors);
+		return;
+	}
+	(*halvings)--;
+	merge_in_halves(all, start, nchanges / 2, errors, halvings);
+	merge_in_halves(all, start + nchanges / 2, nchanges - nchanges / 2, errors, halvings);
+}
+
+/*
+ * How many changes, from this one on, can be merged together: no more than a
+ * batch, and no TRUNCATE.
+ */
+static int
+batch_from(const Attempt *all, int start)
+{
+	int			n = 0;
+
+	while (start + n < all->nchanges && n < BATCH_CHANGES &&
+		   all->changes[start + n]->kind != TG_CHANGE_TRUNCATE)
+		n++;
+	return n;
+}
+
+static void
+merge_in_batches(Attempt *all, ErrorData **errors)
+{
+	int			n;
+
+	for (int start = 0; start < all->nchanges; start += n)
+	{
+		int			halvings = MAX_HALVINGS;
+
+		n = batch_from(all, start);
+		if (n == 0)
+			merge_one_by_one(all, start, n = 1, errors);
+		else
+			merge_in_halves(all, start, n, errors, &halvings);
+	}
 }
 
 /*
@@ -275,17 +312,15 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Attempt		all = {merge, table, palloc(Max(nchanges, 1) * sizeof(TgChange *)), nchanges};
+	ErrorData **errors = palloc0(Max(nchanges, 1) * sizeof(ErrorData *));
 
 	for (int i = 0; i < nchanges; i++)
 		all.changes[i] = &changes[i];
-	if (try_merge(&all, merge->is_import ? import_together : merge_in_order) != NULL)
-	{
-		ErrorData **errors = merge->is_import ? import_apart(&all) : merge_one_by_one(&all);
-
-		for (int i = 0; i < nchanges; i++)
-			if (errors[i] != NULL)
-				put_aside(merge, table, &changes[i], errors[i]);
-	}
+	merge_in_batches(&all, errors);
+	try_exchange(&all, errors);
+	for (int i = 0; i < nchanges; i++)
+		if (errors[i] != NULL)
+			put_aside(merge, table, &changes[i], errors[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -321,14 +356,15 @@ retry_in_table(TgMerge *merge, TgTableId table, TgBytes *keys, int nkeys)
 {
 	TgChange   *changes = palloc0(nkeys * sizeof(TgChange));
 	Attempt		all = {merge, table, palloc(nkeys * sizeof(TgChange *)), 0};
-	ErrorData **errors;
+	ErrorData **errors = palloc0(nkeys * sizeof(ErrorData *));
 	int			nmerged = 0;
 
 	all.nchanges = load_waiting(table, keys, nkeys, changes);
 	for (int i = 0; i < all.nchanges; i++)
 		all.changes[i] = &changes[i];
 
-	errors = merge_one_by_one(&all);
+	merge_one_by_one(&all, 0, all.nchanges, errors);
+	try_exchange(&all, errors);
 	for (int i = 0; i < all.nchanges; i++)
 	{
 		if (errors[i] != NULL)

@@ -41,8 +41,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-static void
-count(TgMerge *merge, TgVerdict verdict)
+/*
+ * Count what became of a change.
+ */
+void
+tg_merge_count(TgMerge *merge, TgVerdict verdict)
 {
 	if (verdict == THEIRS_NEWER)
 		merge->counts.applied++;
@@ -65,8 +68,8 @@ stamp_to_write(TgMerge *merge, const TgChange *change, TgStamp replaced)
 /*
  * The same, and leaf->row gets it.
  */
-static TgStamp
-stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced)
+TgStamp
+tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced)
 {
 	TgStamp		stamp = stamp_to_write(merge, change, replaced);
 	int			column = leaf->table->stamp_attno - 1;
@@ -187,9 +190,9 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 			merge->counts.deleted++;
 		}
 		else
-			tg_leaf_update(target, leaf, stamp_row(merge, leaf, change, ours));
+			tg_leaf_update(target, leaf, tg_merge_stamp_row(merge, leaf, change, ours));
 	}
-	count(merge, verdict);
+	tg_merge_count(merge, verdict);
 	return true;
 }
 
@@ -204,7 +207,7 @@ is_import_of_deleted(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgByt
 {
 	if (!merge->is_import)
 		return false;
-	(void) stamp_row(merge, leaf, change, TG_NO_STAMP);
+	(void) tg_merge_stamp_row(merge, leaf, change, TG_NO_STAMP);
 	return tg_leaf_is_deleted(leaf, change->stamp, key);
 }
 
@@ -258,10 +261,10 @@ merge_absent_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange 
 	if (result == TG_INSERT_KEY_TAKEN)
 		return result;
 	if (result == TG_INSERT_IS_DELETED)
-		tg_conflict_check_deleted(merge, target, leaf, change, key);
+		tg_conflict_check_deleted(merge, target, leaf->row, change, key);
 	if (result == TG_INSERT_IS_DOUBTFUL)
 		settle_doubt(merge, target, change);
-	count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
+	tg_merge_count(merge, result == TG_INSERT_DONE ? THEIRS_NEWER : OURS_NEWER);
 	return result;
 }
 
@@ -298,7 +301,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	if (is_import_of_nothing(merge, target, change))
 	{
 		UnregisterSnapshot(snapshot);
-		count(merge, OURS_NEWER);
+		tg_merge_count(merge, OURS_NEWER);
 		return;
 	}
 	if (tg_tombstone_may_exceed(change->stamp))
@@ -306,7 +309,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	UnregisterSnapshot(snapshot);
 	if (ours >= change->stamp)
 	{
-		count(merge, ours == change->stamp ? SAME : OURS_NEWER);
+		tg_merge_count(merge, ours == change->stamp ? SAME : OURS_NEWER);
 		return;
 	}
 
@@ -314,7 +317,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
 	tg_unverified_note(target->table->id, &deletion);
 	merge->counts.deleted++;
-	count(merge, THEIRS_NEWER);
+	tg_merge_count(merge, THEIRS_NEWER);
 }
 
 /*
@@ -344,7 +347,7 @@ merge_key(TgMerge *merge, TgTarget *target, const TgChange *change)
 
 	if (!tg_merge_lets_pass(target, key, change->stamp))
 	{
-		count(merge, OURS_NEWER);
+		tg_merge_count(merge, OURS_NEWER);
 		return;
 	}
 

@@ -17,6 +17,9 @@ typedef enum TgVerdict
 	THEIRS_NEWER, SAME, OURS_NEWER
 } TgVerdict;
 
+extern void tg_merge_count(TgMerge *merge, TgVerdict verdict);
+extern TgStamp tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change,
+								  TgStamp replaced);
 extern bool tg_leaf_find_settled(TgLeaf *leaf);
 extern TgVerdict tg_merge_judge(TgLeaf *leaf, const TgChange *change);
 extern bool tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp);

@@ -106,11 +106,11 @@ tg_conflict_check_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
 }
 
 /*
- * We have deleted the key later than they changed it: keep their row, in
- * leaf->row, if the two are concurrent.
+ * We have deleted the key later than they changed it: keep their row if the
+ * two are concurrent.
  */
 void
-tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
+tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TupleTableSlot *row,
 						  const TgChange *change, TgBytes key)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -118,7 +118,7 @@ tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
 		.kind = "deleted_changed",
 		.local_stamp = tg_tombstone_find(target->table, key, snapshot),
 		.remote_stamp = change->stamp,
-		.remote_row = leaf->row
+		.remote_row = row
 	};
 
 	UnregisterSnapshot(snapshot);

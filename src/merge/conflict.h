@@ -13,7 +13,7 @@
 
 extern void tg_conflict_check_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
 								  const TgChange *change, bool remote_wins);
-extern void tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
+extern void tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TupleTableSlot *row,
 									  const TgChange *change, TgBytes key);
 extern Datum tg_row_to_json(TupleTableSlot *slot);
 

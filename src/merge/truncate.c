@@ -127,10 +127,11 @@ truncate_all(Oid relid, Oid owner, TgStamp stamp)
 	char	   *query = psprintf("TRUNCATE %s", tg_sql_name(relid));
 	Oid			saved_user;
 	int			saved_sec_context;
+	TgMergedRow truncation = {.relid = relid,.stamp = stamp};
 
 	GetUserIdAndSecContext(&saved_user, &saved_sec_context);
 	SetUserIdAndSecContext(owner, saved_sec_context | SECURITY_RESTRICTED_OPERATION);
-	tg_merge_expect(relid, stamp);
+	tg_merge_expect(&truncation, 1);
 	SPI_connect();
 	if (SPI_execute(query, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not truncate table \"%s\"", get_rel_name(relid));

@@ -84,6 +84,19 @@ tg_stamp_is_doubtful(TgStamp stamp)
 }
 
 /*
+ * Fire the triggers that have been queued since AfterTriggerBeginQuery().
+ */
+static void
+fire(TgTarget *target, TgLeaf *leaf, ItemPointer tid, bool is_merged, TgStamp stamp)
+{
+	TgMergedRow written = {leaf->relid, *tid, stamp};
+
+	tg_merge_expect(&written, is_merged ? 1 : 0);
+	AfterTriggerEndQuery(target->estate);
+	tg_merge_expect_nothing();
+}
+
+/*
  * Insert leaf->row if its key is free.  The key is taken first, so that no
  * other row can come in between; then the tombstones are looked at, and one
  * as new as the row takes it back.  So does the doubt whether there has been
@@ -120,13 +133,11 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 		return TG_INSERT_IS_DOUBTFUL;
 
 	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
-	/* an imported row is a write of ours */
-	if (tg_slot_stamp(leaf->table, leaf->row) == stamp)
-		tg_merge_expect(leaf->relid, stamp);
 	AfterTriggerBeginQuery();
 	ExecARInsertTriggers(target->estate, leaf->rri, leaf->row, NIL, NULL);
-	AfterTriggerEndQuery(target->estate);
-	tg_merge_expect_nothing();
+	/* an imported row is a write of ours */
+	fire(target, leaf, &leaf->row->tts_tid,
+		 tg_slot_stamp(leaf->table, leaf->row) == stamp, stamp);
 	return TG_INSERT_DONE;
 }
 
@@ -141,10 +152,19 @@ tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row)
 																false, false, NULL, NIL, false));
 }
 
+static void
+index_new_version(TgTarget *target, TgLeaf *leaf, TgUpdateIndexes indexes)
+{
+	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
+		refuse_deferred_conflicts(leaf, TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
+																true, false, NULL, NIL,
+																tg_update_only_brin(indexes)));
+}
+
 /*
- * Replace the row in leaf->found by leaf->row if it is the newest version of
- * its key; waits for whoever is writing it.  The triggers that are to fire at
- * the end of the caller's query are queued.
+ * Replace the row in leaf->found by leaf->row, which gets its place, if it is
+ * the newest version of its key; waits for whoever is writing it.  The
+ * triggers that are to fire at the end of the caller's query are queued.
  */
 bool
 tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
@@ -153,18 +173,30 @@ tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
 	TgUpdateIndexes indexes;
 	LockTupleMode lockmode;
 	TM_FailureData failure;
-	List	   *recheck = NIL;
 
 	tg_leaf_prepare(target, leaf, CMD_UPDATE);
 	if (table_tuple_update(leaf->rel, &tid, leaf->row, GetCurrentCommandId(true),
 						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &lockmode,
 						   &indexes) != TM_Ok)
 		return false;
-	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
-		recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
-										  true, false, NULL, NIL, tg_update_only_brin(indexes));
-	refuse_deferred_conflicts(leaf, recheck);
+	index_new_version(target, leaf, indexes);
 	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
+	return true;
+}
+
+/*
+ * The same for a deletion.
+ */
+bool
+tg_leaf_try_delete(TgTarget *target, TgLeaf *leaf)
+{
+	ItemPointerData tid = leaf->found->tts_tid;
+	TM_FailureData failure;
+
+	if (table_tuple_delete(leaf->rel, &tid, GetCurrentCommandId(true), GetActiveSnapshot(),
+						   InvalidSnapshot, true, &failure, false) != TM_Ok)
+		return false;
+	ExecARDeleteTriggers(target->estate, leaf->rri, &tid, NULL, NULL, false);
 	return true;
 }
 
@@ -176,20 +208,14 @@ tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 {
 	ItemPointerData tid = leaf->found->tts_tid;
 	TgUpdateIndexes indexes;
-	List	   *recheck = NIL;
 
 	tg_leaf_prepare(target, leaf, CMD_UPDATE);
 	simple_table_tuple_update(leaf->rel, &tid, leaf->row, GetActiveSnapshot(), &indexes);
-	if (leaf->rri->ri_NumIndices > 0 && tg_update_needs_indexes(indexes))
-		recheck = TgExecInsertIndexTuples(leaf->rri, leaf->row, target->estate,
-										  true, false, NULL, NIL, tg_update_only_brin(indexes));
-	refuse_deferred_conflicts(leaf, recheck);
+	index_new_version(target, leaf, indexes);
 
-	tg_merge_expect(leaf->relid, stamp);
 	AfterTriggerBeginQuery();
 	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
-	AfterTriggerEndQuery(target->estate);
-	tg_merge_expect_nothing();
+	fire(target, leaf, &leaf->row->tts_tid, true, stamp);
 }
 
 /*
@@ -203,9 +229,7 @@ tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 
 	simple_table_tuple_delete(leaf->rel, &tid, GetActiveSnapshot());
 
-	tg_merge_expect(leaf->relid, stamp);
 	AfterTriggerBeginQuery();
 	ExecARDeleteTriggers(target->estate, leaf->rri, &tid, NULL, NULL, false);
-	AfterTriggerEndQuery(target->estate);
-	tg_merge_expect_nothing();
+	fire(target, leaf, &tid, true, stamp);
 }

@@ -50,6 +50,7 @@ fill_leaf(TgTarget *target, TgLeaf *leaf, ResultRelInfo *rri)
 	leaf->scan = tg_index_beginscan(rel, leaf->index, SnapshotAny, leaf->table->key->ncolumns);
 	leaf->rri = rri;
 	leaf->found = table_slot_create(rel, NULL);
+	leaf->absent = NULL;
 	leaf->row = rri == target->rri ? target->row :
 		MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
 	return leaf;

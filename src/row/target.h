@@ -24,6 +24,7 @@ typedef struct TgLeaf
 	TupleTableSlot *row;		/* the row as the leaf has its columns */
 	IndexScanDesc scan;			/* of the index, for look-ups */
 	TupleTableSlot *found;		/* what a look-up has found */
+	struct TgAbsent *absent;	/* rows that a merge is about to insert */
 } TgLeaf;
 
 typedef struct TgTarget
