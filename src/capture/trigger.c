@@ -20,7 +20,7 @@
 #include "capture/trigger.h"
 #include "clock/identity.h"
 #include "fmgr.h"
-#include "journal/append.h"
+#include "journal/row_entry.h"
 #include "journal/stamping.h"
 #include "row/stamp.h"
 #include "utils/memutils.h"
@@ -31,7 +31,6 @@ static struct
 	MemoryContext context;		/* NULL: no buffers yet */
 	StringInfoData old_key;
 	StringInfoData new_key;
-	uint64		count;			/* rows captured by this backend */
 }			scratch;
 
 PG_FUNCTION_INFO_V1(topgun_capture);
@@ -73,16 +72,6 @@ tg_trigger_table(FmgrInfo *flinfo, Relation rel)
 		elog(ERROR, "table \"%s\" is not replicated", RelationGetRelationName(rel));
 	flinfo->fn_extra = table;
 	return table;
-}
-
-/*
- * How many rows this backend has captured: if it has not changed, nothing was
- * written to any replicated table.
- */
-uint64
-tg_capture_count(void)
-{
-	return scratch.count;
 }
 
 static void
@@ -140,49 +129,6 @@ require_own_stamp(Relation rel, TgStamp stamp)
 }
 
 static void
-add_delete(Relation rel, TgTable *table, TgBytes key, TgStamp old_stamp, TgStamp stamp)
-{
-	TgEntry		entry = {
-		.table = table->id,
-		.op = TG_OP_DELETE,
-		.had_row = true,
-		.old_stamp = old_stamp,
-		.new_stamp = stamp,
-		.key = key
-	};
-
-	tg_journal_add(RelationGetRelid(rel), &entry);
-}
-
-static void
-add_insert(Relation rel, TgTable *table, TgBytes key, TgStamp stamp)
-{
-	TgEntry		entry = {
-		.table = table->id,
-		.op = TG_OP_INSERT,
-		.new_stamp = stamp,
-		.key = key
-	};
-
-	tg_journal_add(RelationGetRelid(rel), &entry);
-}
-
-static void
-add_update(Relation rel, TgTable *table, TgBytes key, TgStamp old_stamp, TgStamp stamp)
-{
-	TgEntry		entry = {
-		.table = table->id,
-		.op = TG_OP_UPDATE,
-		.had_row = true,
-		.old_stamp = old_stamp,
-		.new_stamp = stamp,
-		.key = key
-	};
-
-	tg_journal_add(RelationGetRelid(rel), &entry);
-}
-
-static void
 capture_insert(Relation rel, TgTable *table, TupleTableSlot *row)
 {
 	TgStamp		stamp = tg_slot_stamp(table, row);
@@ -192,7 +138,7 @@ capture_insert(Relation rel, TgTable *table, TupleTableSlot *row)
 
 	if (!merged)
 		require_own_stamp(rel, stamp);
-	add_insert(rel, table, key, stamp);
+	tg_journal_insert(table, key, stamp);
 	if (merged)
 		return;
 
@@ -210,7 +156,7 @@ capture_delete(Relation rel, TgTable *table, TupleTableSlot *row)
 
 	if (!tg_merge_expected(RelationGetRelid(rel), &row->tts_tid, &stamp) || stamp < old_stamp)
 		stamp = tg_write_stamp_after(old_stamp);
-	add_delete(rel, table, key, old_stamp, stamp);
+	tg_journal_delete(table, key, old_stamp, stamp);
 }
 
 /*
@@ -233,11 +179,11 @@ capture_update(Relation rel, TgTable *table, TupleTableSlot *old_row, TupleTable
 		require_own_stamp(rel, stamp);
 
 	if (likely(same_key))
-		add_update(rel, table, key, old_stamp, stamp);
+		tg_journal_update(table, key, old_stamp, stamp);
 	else
 	{
-		add_delete(rel, table, old_key, old_stamp, merged ? stamp : tg_write_stamp_after(old_stamp));
-		add_insert(rel, table, key, stamp);
+		tg_journal_delete(table, old_key, old_stamp, merged ? stamp : tg_write_stamp_after(old_stamp));
+		tg_journal_insert(table, key, stamp);
 	}
 	if (merged)
 		return;
@@ -266,7 +212,6 @@ topgun_capture(PG_FUNCTION_ARGS)
 
 	if (unlikely(scratch.context == NULL))
 		set_up_scratch();
-	scratch.count++;
 
 	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		capture_insert(rel, table, trigdata->tg_trigslot);

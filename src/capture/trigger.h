@@ -15,6 +15,5 @@
 extern TriggerData *tg_trigger_data(FunctionCallInfo fcinfo, const char *function,
 									TriggerEvent when, TriggerEvent level);
 extern TgTable *tg_trigger_table(FmgrInfo *flinfo, Relation rel);
-extern uint64 tg_capture_count(void);
 
 #endif							/* TG_CAPTURE_TRIGGER_H */

@@ -31,7 +31,7 @@ static struct
 	TgTableId	id;
 	TgStamp		stamp;
 	TransactionId xid;
-	uint64		count;			/* tg_capture_count() then */
+	uint64		count;			/* tg_journal_count() then */
 }			last;
 
 PG_FUNCTION_INFO_V1(topgun_capture_truncate);
@@ -50,7 +50,7 @@ truncate_table(Relation rel, TgTableId id)
 	last.id = id;
 	last.stamp = entry.new_stamp;
 	last.xid = GetTopTransactionId();
-	last.count = tg_capture_count();
+	last.count = tg_journal_count();
 }
 
 static bool
@@ -58,7 +58,7 @@ is_empty_by_truncate(TgTableId id)
 {
 	return last.id == id &&
 		last.xid == GetTopTransactionIdIfAny() &&
-		last.count == tg_capture_count() &&
+		last.count == tg_journal_count() &&
 		last.stamp == tg_truncation_find(id);
 }
 

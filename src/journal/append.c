@@ -67,6 +67,8 @@ static struct
 	bool		is_flushed;		/* the head is written */
 }			xact;
 
+static uint64 nadded;			/* entries, by this backend */
+
 static MemoryContext
 xact_context(void)
 {
@@ -214,6 +216,7 @@ tg_journal_add(Oid relid, const TgEntry *entry)
 	}
 
 	tg_entry_write(&piece->entries, entry);
+	nadded++;
 
 	if (entry->op == TG_OP_DELETE)
 	{
@@ -229,6 +232,16 @@ bool
 tg_journal_has_changes(void)
 {
 	return xact.top != NULL || xact.batch != TG_NO_STAMP;
+}
+
+/*
+ * How many entries this backend has added: if it has not changed, nothing was
+ * written to any replicated table.
+ */
+uint64
+tg_journal_count(void)
+{
+	return nadded;
 }
 
 /*

@@ -13,6 +13,7 @@
 
 extern void tg_journal_add(Oid relid, const TgEntry *entry);
 extern bool tg_journal_has_changes(void);
+extern uint64 tg_journal_count(void);
 extern void tg_journal_set_source(TgNodeId peer, const TgVector *advance);
 
 extern void tg_journal_install(void);

@@ -59,8 +59,8 @@ tg_merge_count(TgMerge *merge, TgVerdict verdict)
  * The stamp under which a change is written, in place of a row or tombstone of
  * ours: its own, unless it is imported.
  */
-static TgStamp
-stamp_to_write(TgMerge *merge, const TgChange *change, TgStamp replaced)
+TgStamp
+tg_merge_stamp(TgMerge *merge, const TgChange *change, TgStamp replaced)
 {
 	return merge->is_import ? tg_write_stamp_after(replaced) : change->stamp;
 }
@@ -68,15 +68,14 @@ stamp_to_write(TgMerge *merge, const TgChange *change, TgStamp replaced)
 /*
  * The same, and leaf->row gets it.
  */
-TgStamp
+void
 tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgStamp replaced)
 {
-	TgStamp		stamp = stamp_to_write(merge, change, replaced);
+	TgStamp		stamp = tg_merge_stamp(merge, change, replaced);
 	int			column = leaf->table->stamp_attno - 1;
 
 	leaf->row->tts_values[column] = TgStampGetDatum(stamp);
 	leaf->row->tts_isnull[column] = stamp == TG_NO_STAMP;
-	return stamp;
 }
 
 /*
@@ -186,11 +185,14 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 
 		if (change->kind == TG_CHANGE_DELETE)
 		{
-			tg_leaf_delete(target, leaf, stamp_to_write(merge, change, ours));
+			tg_leaf_delete(target, leaf, tg_merge_stamp(merge, change, ours));
 			merge->counts.deleted++;
 		}
 		else
-			tg_leaf_update(target, leaf, tg_merge_stamp_row(merge, leaf, change, ours));
+		{
+			tg_merge_stamp_row(merge, leaf, change, ours);
+			tg_leaf_update(target, leaf);
+		}
 	}
 	tg_merge_count(merge, verdict);
 	return true;
@@ -207,7 +209,7 @@ is_import_of_deleted(TgMerge *merge, TgLeaf *leaf, const TgChange *change, TgByt
 {
 	if (!merge->is_import)
 		return false;
-	(void) tg_merge_stamp_row(merge, leaf, change, TG_NO_STAMP);
+	tg_merge_stamp_row(merge, leaf, change, TG_NO_STAMP);
 	return tg_leaf_is_deleted(leaf, change->stamp, key);
 }
 
@@ -313,7 +315,7 @@ merge_absent_delete(TgMerge *merge, TgTarget *target, const TgChange *change)
 		return;
 	}
 
-	deletion.stamp = entry.new_stamp = stamp_to_write(merge, change, ours);
+	deletion.stamp = entry.new_stamp = tg_merge_stamp(merge, change, ours);
 	tg_journal_add(RelationGetRelid(target->rel), &entry);
 	tg_unverified_note(target->table->id, &deletion);
 	merge->counts.deleted++;
@@ -413,7 +415,7 @@ tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 	goes = tg_leaf_find_settled(leaf) && tg_merge_judge(leaf, change) == THEIRS_NEWER && lock_found(leaf);
 	if (goes)
 		tg_leaf_delete(target, leaf,
-					   stamp_to_write(merge, change, tg_slot_stamp(leaf->table, leaf->found)));
+					   tg_merge_stamp(merge, change, tg_slot_stamp(leaf->table, leaf->found)));
 	CommandCounterIncrement();
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(merge->scratch);

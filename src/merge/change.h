@@ -18,8 +18,9 @@ typedef enum TgVerdict
 } TgVerdict;
 
 extern void tg_merge_count(TgMerge *merge, TgVerdict verdict);
-extern TgStamp tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change,
-								  TgStamp replaced);
+extern TgStamp tg_merge_stamp(TgMerge *merge, const TgChange *change, TgStamp replaced);
+extern void tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change,
+							   TgStamp replaced);
 extern bool tg_leaf_find_settled(TgLeaf *leaf);
 extern TgVerdict tg_merge_judge(TgLeaf *leaf, const TgChange *change);
 extern bool tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp);

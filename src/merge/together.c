@@ -13,7 +13,8 @@
  * change.c; here they are settled so:
  *
  *	it has inserted and not ended		the dirty look-up finds it; wait, look again
- *	it inserts after the look-up		the unique index raises an error
+ *	it inserts after the look-up,		the unique index raises an error
+ *	or there was none
  *	it updates or deletes the row we found	our update or deletion does not find
  *										the row any more: the ordinary way
  *	it has deleted and ended			look-up finds nothing, our insert takes the
@@ -29,16 +30,16 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/failpoint.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
-#include "journal/stamping.h"
 #include "merge/change.h"
 #include "merge/conflict.h"
 #include "merge/load.h"
 #include "merge/quarantine.h"
 #include "merge/together.h"
 #include "merge/write.h"
+#include "merge/written.h"
 #include "miscadmin.h"
+#include "row/gap.h"
 #include "row/stamp.h"
 #include "row/tombstone.h"
 #include "utils/memutils.h"
@@ -50,6 +51,7 @@ typedef struct TgAbsent
 {
 	TgLeaf	   *leaf;
 	struct TgAbsent *next;		/* of another leaf */
+	TgGap	   *gap;			/* where no row is */
 	TupleDesc	desc;			/* a copy, which costs nothing to refer to */
 	int			n;
 	int			max;
@@ -63,8 +65,7 @@ typedef struct Together
 	TgTarget   *target;
 	MemoryContext context;		/* lives as long as this */
 	TgAbsent   *absent;
-	TgMergedRow *written;		/* whose triggers are queued, in their order */
-	int			nwritten;
+	TgWritten	written;
 	const TgChange **left;		/* for the ordinary way */
 	int			nleft;
 } Together;
@@ -78,20 +79,6 @@ give_up(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("row was deleted while it was merged")));
-}
-
-/*
- * A row was written whose trigger is queued.  Those with stamps that this
- * transaction made are local writes.
- */
-static void
-note_written(Together *all, TgLeaf *leaf, ItemPointer tid, TgStamp stamp)
-{
-	if (!all->merge->is_import)
-		all->written[all->nwritten++] = (TgMergedRow)
-	{
-		leaf->relid, *tid, stamp
-	};
 }
 
 static TgAbsent *
@@ -134,7 +121,7 @@ keep_absent(Together *all, TgLeaf *leaf, const TgChange *change)
 	TgAbsent   *absent = absent_of(all, leaf);
 	MemoryContext old;
 
-	(void) tg_merge_stamp_row(all->merge, leaf, change, TG_NO_STAMP);
+	tg_merge_stamp_row(all->merge, leaf, change, TG_NO_STAMP);
 	tg_leaf_prepare(all->target, leaf, CMD_INSERT);
 	if (absent->n == absent->max)
 		grow(all, absent);
@@ -161,16 +148,16 @@ write_found(Together *all, TgLeaf *leaf, const TgChange *change)
 
 	if (change->kind == TG_CHANGE_DELETE)
 	{
-		if (!tg_leaf_try_delete(all->target, leaf))
+		if (!tg_leaf_try_delete(leaf))
 			return false;
-		note_written(all, leaf, &leaf->found->tts_tid, change->stamp);
+		tg_written_delete(&all->written, leaf, tg_merge_stamp(all->merge, change, ours));
 		all->merge->counts.deleted++;
 		return true;
 	}
-	(void) tg_merge_stamp_row(all->merge, leaf, change, ours);
+	tg_merge_stamp_row(all->merge, leaf, change, ours);
 	if (!tg_leaf_try_update(all->target, leaf))
 		return false;
-	note_written(all, leaf, &leaf->row->tts_tid, change->stamp);
+	tg_written_update(&all->written, leaf, &leaf->found->tts_tid);
 	return true;
 }
 
@@ -192,6 +179,24 @@ merge_found(Together *all, TgLeaf *leaf, const TgChange *change)
 }
 
 /*
+ * Look a row up, unless it is certainly new.
+ */
+static bool
+find(Together *all, TgLeaf *leaf, const TgChange *change)
+{
+	TgAbsent   *absent = absent_of(all, leaf);
+	bool		found;
+
+	if (change->kind != TG_CHANGE_ROW)
+		return tg_leaf_find_settled(leaf);
+	if (all->merge->expects_absent || tg_gap_has(absent->gap))
+		return false;
+	found = tg_leaf_find_settled(leaf);
+	absent->gap = tg_gap_note(absent->gap, leaf, found);
+	return found;
+}
+
+/*
  * A change whose key is not barred.  False if it has to go the ordinary way.
  */
 static bool
@@ -199,12 +204,7 @@ merge_key(Together *all, const TgChange *change)
 {
 	TgLeaf	   *leaf = tg_target_route(all->target);
 
-	if (change->kind == TG_CHANGE_ROW && all->merge->expects_absent)
-	{
-		keep_absent(all, leaf, change);
-		return true;
-	}
-	if (tg_leaf_find_settled(leaf))
+	if (find(all, leaf, change))
 		return merge_found(all, leaf, change);
 	if (change->kind != TG_CHANGE_ROW || is_in_doubt(all->merge, change))
 		return false;
@@ -315,6 +315,8 @@ insert_absent(Together *all, TgAbsent *absent)
 {
 	TgLeaf	   *leaf = absent->leaf;
 
+	if (absent->n == 0)
+		return;
 	TG_FAILPOINT("merge-before-insert");
 	table_multi_insert(leaf->rel, absent->rows, absent->n, GetCurrentCommandId(true), 0, NULL);
 	for (int i = 0; i < absent->n; i++)
@@ -327,8 +329,7 @@ insert_absent(Together *all, TgAbsent *absent)
 	{
 		if (absent->changes[i] == NULL)
 			continue;
-		note_written(all, leaf, &absent->rows[i]->tts_tid, absent->changes[i]->stamp);
-		ExecARInsertTriggers(all->target->estate, leaf->rri, absent->rows[i], NIL, NULL);
+		tg_written_insert(&all->written, leaf, absent->rows[i]);
 		tg_merge_count(all->merge, THEIRS_NEWER);
 	}
 }
@@ -339,7 +340,7 @@ insert_absent(Together *all, TgAbsent *absent)
 static void
 write_together(Together *all, const TgChange **changes, int nchanges)
 {
-	AfterTriggerBeginQuery();
+	tg_written_begin(&all->written, all->target, palloc(nchanges * sizeof(TgMergedRow)));
 	for (int i = 0; i < nchanges; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(all->merge->scratch);
@@ -354,9 +355,7 @@ write_together(Together *all, const TgChange **changes, int nchanges)
 	for (TgAbsent *absent = all->absent; absent != NULL; absent = absent->next)
 		insert_absent(all, absent);
 
-	tg_merge_expect(all->written, all->nwritten);
-	AfterTriggerEndQuery(all->target->estate);
-	tg_merge_expect_nothing();
+	tg_written_end(&all->written);
 	CommandCounterIncrement();
 }
 
@@ -365,6 +364,7 @@ drop_absent(TgAbsent *absent)
 {
 	for (int i = 0; i < absent->n; i++)
 		ExecDropSingleTupleTableSlot(absent->rows[i]);
+	tg_gap_close(absent->gap);
 	absent->leaf->absent = NULL;
 }
 
@@ -381,7 +381,6 @@ tg_merge_together(TgMerge *merge, TgTarget *target, const TgChange **changes, in
 		.merge = merge,
 		.target = target,
 		.context = CurrentMemoryContext,
-		.written = palloc(nchanges * sizeof(TgMergedRow)),
 		.left = palloc(nchanges * sizeof(TgChange *))
 	};
 

@@ -14,11 +14,10 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/compat.h"
-#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
-#include "journal/stamping.h"
 #include "merge/write.h"
+#include "merge/written.h"
 #include "row/gc_floor.h"
 #include "row/tombstone.h"
 #include "storage/lmgr.h"
@@ -84,19 +83,6 @@ tg_stamp_is_doubtful(TgStamp stamp)
 }
 
 /*
- * Fire the triggers that have been queued since AfterTriggerBeginQuery().
- */
-static void
-fire(TgTarget *target, TgLeaf *leaf, ItemPointer tid, bool is_merged, TgStamp stamp)
-{
-	TgMergedRow written = {leaf->relid, *tid, stamp};
-
-	tg_merge_expect(&written, is_merged ? 1 : 0);
-	AfterTriggerEndQuery(target->estate);
-	tg_merge_expect_nothing();
-}
-
-/*
  * Insert leaf->row if its key is free.  The key is taken first, so that no
  * other row can come in between; then the tombstones are looked at, and one
  * as new as the row takes it back.  So does the doubt whether there has been
@@ -112,6 +98,8 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 	bool		conflict = false;
 	bool		deleted;
 	bool		doubtful;
+	TgMergedRow expected;
+	TgWritten	written;
 
 	tg_leaf_prepare(target, leaf, CMD_INSERT);
 
@@ -133,11 +121,12 @@ tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp stamp, TgBytes key, bool 
 		return TG_INSERT_IS_DOUBTFUL;
 
 	refuse_deferred_conflicts(leaf, list_delete_oid(recheck, leaf->table->key_index));
-	AfterTriggerBeginQuery();
-	ExecARInsertTriggers(target->estate, leaf->rri, leaf->row, NIL, NULL);
-	/* an imported row is a write of ours */
-	fire(target, leaf, &leaf->row->tts_tid,
-		 tg_slot_stamp(leaf->table, leaf->row) == stamp, stamp);
+	tg_written_begin(&written, target, &expected);
+	if (tg_slot_stamp(leaf->table, leaf->row) == stamp)
+		tg_written_insert(&written, leaf, leaf->row);
+	else
+		tg_written_import(&written, leaf, leaf->row);
+	tg_written_end(&written);
 	return TG_INSERT_DONE;
 }
 
@@ -163,8 +152,7 @@ index_new_version(TgTarget *target, TgLeaf *leaf, TgUpdateIndexes indexes)
 
 /*
  * Replace the row in leaf->found by leaf->row, which gets its place, if it is
- * the newest version of its key; waits for whoever is writing it.  The
- * triggers that are to fire at the end of the caller's query are queued.
+ * the newest version of its key; waits for whoever is writing it.
  */
 bool
 tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
@@ -180,7 +168,6 @@ tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
 						   &indexes) != TM_Ok)
 		return false;
 	index_new_version(target, leaf, indexes);
-	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
 	return true;
 }
 
@@ -188,34 +175,33 @@ tg_leaf_try_update(TgTarget *target, TgLeaf *leaf)
  * The same for a deletion.
  */
 bool
-tg_leaf_try_delete(TgTarget *target, TgLeaf *leaf)
+tg_leaf_try_delete(TgLeaf *leaf)
 {
 	ItemPointerData tid = leaf->found->tts_tid;
 	TM_FailureData failure;
 
-	if (table_tuple_delete(leaf->rel, &tid, GetCurrentCommandId(true), GetActiveSnapshot(),
-						   InvalidSnapshot, true, &failure, false) != TM_Ok)
-		return false;
-	ExecARDeleteTriggers(target->estate, leaf->rri, &tid, NULL, NULL, false);
-	return true;
+	return table_tuple_delete(leaf->rel, &tid, GetCurrentCommandId(true), GetActiveSnapshot(),
+							  InvalidSnapshot, true, &failure, false) == TM_Ok;
 }
 
 /*
  * Replace the row in leaf->found, which the caller has locked, by leaf->row.
  */
 void
-tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
+tg_leaf_update(TgTarget *target, TgLeaf *leaf)
 {
 	ItemPointerData tid = leaf->found->tts_tid;
 	TgUpdateIndexes indexes;
+	TgMergedRow expected;
+	TgWritten	written;
 
 	tg_leaf_prepare(target, leaf, CMD_UPDATE);
 	simple_table_tuple_update(leaf->rel, &tid, leaf->row, GetActiveSnapshot(), &indexes);
 	index_new_version(target, leaf, indexes);
 
-	AfterTriggerBeginQuery();
-	ExecARUpdateTriggers(target->estate, leaf->rri, NULL, NULL, &tid, NULL, leaf->row, NIL, NULL, false);
-	fire(target, leaf, &leaf->row->tts_tid, true, stamp);
+	tg_written_begin(&written, target, &expected);
+	tg_written_update(&written, leaf, &tid);
+	tg_written_end(&written);
 }
 
 /*
@@ -225,11 +211,12 @@ tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 void
 tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp)
 {
-	ItemPointerData tid = leaf->found->tts_tid;
+	TgMergedRow expected;
+	TgWritten	written;
 
-	simple_table_tuple_delete(leaf->rel, &tid, GetActiveSnapshot());
+	simple_table_tuple_delete(leaf->rel, &leaf->found->tts_tid, GetActiveSnapshot());
 
-	AfterTriggerBeginQuery();
-	ExecARDeleteTriggers(target->estate, leaf->rri, &tid, NULL, NULL, false);
-	fire(target, leaf, &tid, true, stamp);
+	tg_written_begin(&written, target, &expected);
+	tg_written_delete(&written, leaf, stamp);
+	tg_written_end(&written);
 }

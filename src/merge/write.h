@@ -26,8 +26,8 @@ extern TgInsertResult tg_leaf_insert(TgTarget *target, TgLeaf *leaf, TgStamp sta
 extern void tg_leaf_prepare(TgTarget *target, TgLeaf *leaf, CmdType operation);
 extern void tg_leaf_index(TgTarget *target, TgLeaf *leaf, TupleTableSlot *row);
 extern bool tg_leaf_try_update(TgTarget *target, TgLeaf *leaf);
-extern bool tg_leaf_try_delete(TgTarget *target, TgLeaf *leaf);
-extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
+extern bool tg_leaf_try_delete(TgLeaf *leaf);
+extern void tg_leaf_update(TgTarget *target, TgLeaf *leaf);
 extern void tg_leaf_delete(TgTarget *target, TgLeaf *leaf, TgStamp stamp);
 
 #endif							/* TG_MERGE_WRITE_H */

@@ -87,15 +87,15 @@ init_column(TgKeySpec *spec, Relation rel, Relation index, int i, MemoryContext 
 	AttrNumber	attno = index->rd_index->indkey.values[i];
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attno - 1);
 	Oid			type = index->rd_opcintype[i];
-	Oid			equality = get_opfamily_member(index->rd_opfamily[i], type, type,
-											   BTEqualStrategyNumber);
+	Oid			family = index->rd_opfamily[i];
+	Oid			equality = get_opfamily_member(family, type, type, BTEqualStrategyNumber);
+	Oid			at_least = get_opfamily_member(family, type, type, BTGreaterEqualStrategyNumber);
 	int32		typmod = att->atttypmod;
 	Oid			base_type = getBaseTypeAndTypmod(att->atttypid, &typmod);
 	Oid			hash;
 
-	if (!OidIsValid(equality))
-		elog(ERROR, "missing equality operator for type %u in opfamily %u",
-			 type, index->rd_opfamily[i]);
+	if (!OidIsValid(equality) || !OidIsValid(at_least))
+		elog(ERROR, "missing operators for type %u in opfamily %u", type, family);
 
 	column->attno = attno;
 	column->collation = index->rd_indcollation[i];
@@ -103,11 +103,15 @@ init_column(TgKeySpec *spec, Relation rel, Relation index, int i, MemoryContext 
 	/* the checks of a domain are its owner's code: not for who looks keys up */
 	tg_value_type_init(&column->value, base_type, typmod, context);
 	fmgr_info_cxt(get_opcode(equality), &column->equal, context);
+	fmgr_info_cxt(get_opcode(at_least), &column->at_least, context);
+	fmgr_info_cxt(get_opfamily_proc(family, type, type, BTORDER_PROC), &column->order, context);
 	hash = hash_of_equality(equality, att->atttypid);
 	if (OidIsValid(hash))
 		fmgr_info_cxt(hash, &column->hash, context);
 	if (!is_image_equal(index, i, &column->value))
 		spec->image_equal = false;
+	if (index->rd_indoption[i] & INDOPTION_DESC)
+		spec->is_ascending = false;
 }
 
 /*
@@ -135,6 +139,7 @@ tg_key_spec_create(Relation rel, MemoryContext context)
 								  ncolumns * sizeof(TgKeyColumn));
 	spec->ncolumns = ncolumns;
 	spec->image_equal = true;
+	spec->is_ascending = true;
 	for (int i = 0; i < ncolumns; i++)
 		init_column(spec, rel, index, i, context);
 	index_close(index, AccessShareLock);

@@ -25,13 +25,16 @@ typedef struct TgKeyColumn
 	TgValueType value;
 	Oid			collation;		/* of the index */
 	FmgrInfo	equal;			/* btree equality, by the index's opclass */
-	FmgrInfo	hash;			/* goes with it; unset if there is none */
+	FmgrInfo	at_least;		/* the same for >= */
+	FmgrInfo	order;			/* btree comparison; goes with them */
+	FmgrInfo	hash;			/* goes with equal; unset if there is none */
 } TgKeyColumn;
 
 typedef struct TgKeySpec
 {
 	int			ncolumns;
 	bool		image_equal;
+	bool		is_ascending;	/* the index, in all its columns */
 	TgKeyColumn columns[FLEXIBLE_ARRAY_MEMBER];
 } TgKeySpec;
 
