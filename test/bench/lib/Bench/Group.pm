@@ -119,11 +119,21 @@ sub wait_visible
 			"EXISTS (SELECT FROM marker WHERE id = $number)", 'what was written is not visible');
 		if ($condition && $server->probe("SELECT ($condition)") ne 't')
 		{
+			print "node $server->{number}: the marker came before the rows\n";
 			$at = $self->wait_until($server, $condition, "not so: $condition");
 		}
 		$seen = $at if $at > $seen;
 	}
 	return $seen;
+}
+
+# Seconds that something takes.
+sub time_of
+{
+	my ($self, $do) = @_;
+	my $began = time();
+	$do->();
+	return time() - $began;
 }
 
 sub cpu_seconds
@@ -138,11 +148,12 @@ sub settle { my ($self) = @_; return $self->{system}->settle($self); }
 
 # Run something on node 1 and wait until the others have it.  Returns the
 # seconds to its end and to visible, CPU seconds of all nodes, also for what
-# is done later, and bytes of WAL of node 1 and of all.
+# is done later, and of node 1 alone, and bytes of WAL of both.
 sub cost_of
 {
 	my ($self, $do, $condition) = @_;
 	my @wal = map { $_->wal_bytes } $self->nodes;
+	my $cpu_first = $self->node(1)->cpu_seconds;
 	my $cpu = $self->cpu_seconds;
 	my $began = time();
 	my $answer = ref $do ? $do->() : $self->node(1)->sql($do);
@@ -151,6 +162,7 @@ sub cost_of
 	$cost{visible} = $seen - $began if $self->followers;
 	$self->settle;
 	$cost{cpu} = $self->cpu_seconds - $cpu;
+	$cost{cpu_first} = $self->node(1)->cpu_seconds - $cpu_first;
 	my @after = map { $_->wal_bytes } $self->nodes;
 	$cost{wal} = $after[0] - $wal[0];
 	$cost{wal_all} += $after[$_] - $wal[$_] foreach 0 .. $#wal;

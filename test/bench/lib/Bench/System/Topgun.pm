@@ -13,6 +13,7 @@ sub found
 	my ($self, $group) = @_;
 	my $first = $group->node(1);
 	$group->on_all('CREATE EXTENSION topgun');
+	$self->{members} = [$first];
 	$first->sql("SELECT topgun.create_cluster('$first->{node}', '" . $first->dsn . "')");
 	return;
 }
@@ -29,6 +30,7 @@ sub link
 	my ($self, $group, $server) = @_;
 	$server->sql(sprintf(q{SELECT topgun.join('%s', '%s', via => '%s')},
 		$server->{node}, $server->dsn, $group->node(1)->dsn));
+	push @{ $self->{members} }, $server;
 	$group->wait_until($server, <<'END', 'tables are not in step');
 SELECT count(s.table_id) = count(*) FROM topgun.replicated_table r
 LEFT JOIN topgun.table_state s ON s.table_id = r.id AND s.state = 'synced'
@@ -42,8 +44,8 @@ END
 # Bring the trees up to the journal.
 sub settle
 {
-	my ($self, $group) = @_;
-	$group->on_all('SELECT topgun_internal.tree_roots()');
+	my ($self) = @_;
+	$_->sql('SELECT topgun_internal.tree_roots()') foreach @{ $self->{members} };
 	return;
 }
 
