@@ -12,6 +12,7 @@
 #ifndef TG_BASE_BYTES_H
 #define TG_BASE_BYTES_H
 
+#include "base/compat.h"
 #include "lib/stringinfo.h"
 
 typedef struct TgReader

@@ -15,6 +15,11 @@
 #include "storage/procarray.h"
 #include "utils/acl.h"
 
+/* Since 16 postgres.h leaves out what is inside of a varlena. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* The number of a backend in arrays sized by TG_MAX_PROCS. */
 #if PG_VERSION_NUM >= 170000
 #include "storage/procnumber.h"
@@ -75,11 +80,9 @@ tg_init_range_table(EState *estate, RangeTblEntry *rte)
 #endif
 }
 
-/* 18 lets the caller choose among active transactions. */
-#if PG_VERSION_NUM >= 180000
-#define tg_oldest_active_xid()	GetOldestActiveTransactionId(false, true)
-#else
-#define tg_oldest_active_xid()	GetOldestActiveTransactionId()
+/* 18 has this word of C11. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn				pg_attribute_noreturn()
 #endif
 
 /* 18 counts index searches. */

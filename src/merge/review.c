@@ -12,13 +12,13 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "base/catalog.h"
-#include "base/compat.h"
 #include "catalog/indexing.h"
 #include "journal/inflight.h"
 #include "merge/change.h"
 #include "merge/review.h"
 #include "merge/unverified.h"
 #include "row/stamp.h"
+#include "storage/procarray.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -54,7 +54,7 @@ settled_now(void)
 {
 	Settled		now;
 
-	now.visible = tg_oldest_active_xid();
+	now.visible = GetOldestActiveTransactionId();
 	now.running = XidFromFullTransactionId(ReadNextFullTransactionId());
 	return now;
 }
@@ -106,7 +106,7 @@ tg_review_deletions(void)
 
 	if (!TransactionIdIsValid(last.running))
 		last = settled_now();
-	else if (!TransactionIdPrecedes(tg_oldest_active_xid(), last.running))
+	else if (!TransactionIdPrecedes(GetOldestActiveTransactionId(), last.running))
 	{
 		review_visible_before(last.visible);
 		last = settled_now();

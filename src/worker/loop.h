@@ -8,6 +8,7 @@
 #ifndef TG_WORKER_LOOP_H
 #define TG_WORKER_LOOP_H
 
+#include "base/compat.h"
 #include "datatype/timestamp.h"
 #include "worker/roster.h"
 
@@ -31,7 +32,7 @@ typedef struct TgTask
 } TgTask;
 
 extern void tg_worker_start(Datum arg, const char *name, TgWorker *worker);
-extern void tg_worker_loop(TgTask *tasks, int ntasks) pg_attribute_noreturn();
+pg_noreturn extern void tg_worker_loop(TgTask *tasks, int ntasks);
 extern bool tg_worker_pause(long timeout_ms);
 extern void tg_worker_take_config(void);
 
