@@ -48,8 +48,8 @@ typedef struct UnitPinned
 } UnitPinned;
 
 extern int	unit_start(FunctionCallInfo fcinfo);
-extern void unit_fail(const char *condition, const char *file, int line,
-					  const char *fmt,...) pg_attribute_printf(4, 5) pg_attribute_noreturn();
+pg_noreturn extern void unit_fail(const char *condition, const char *file, int line,
+								  const char *fmt,...) pg_attribute_printf(4, 5);
 extern int	unit_sqlstate_of(void (*body) (const void *arg), const void *arg);
 
 extern uint64 unit_below(uint64 bound);
