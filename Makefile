@@ -17,7 +17,10 @@ ALL_HEADERS = $(wildcard src/*/*.h)
 # numbers.
 SQL_PARTS = $(sort $(wildcard src/sql/[0-9]*.sql))
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-DATA = $(wildcard src/sql/upgrade/$(EXTENSION)--*.sql)
+
+# Scripts of releases, as they were, and the steps from one to the next.
+DATA = $(filter-out %/$(DATA_built),$(sort $(wildcard src/sql/released/$(EXTENSION)--*.sql \
+	src/sql/upgrade/$(EXTENSION)--*--*.sql)))
 
 PG_CPPFLAGS = -Isrc -I$(libpq_srcdir)
 PG_CFLAGS = -Wall -Wextra -Wmissing-prototypes \
@@ -33,6 +36,11 @@ TAP_TESTS = 1
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 
 PG_CONFIG ?= pg_config
+
+# A path with a space is one word for the shell, here and in Makefile.global.
+ifneq ($(word 2,$(PG_CONFIG)),)
+override PG_CONFIG := "$(PG_CONFIG)"
+endif
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
@@ -46,7 +54,7 @@ $(DATA_built): $(SQL_PARTS)
 # small enough to rebuild whole when a header changes.
 $(OBJS): $(ALL_HEADERS)
 
-.PHONY: lint indent check-indent typedefs unit prove
+.PHONY: lint indent check-indent typedefs unit prove release
 
 lint:
 	python3 tools/lint.py
@@ -58,11 +66,17 @@ check-indent:
 	tools/indent --check
 
 typedefs:
-	PG_CONFIG='$(PG_CONFIG)' tools/typedefs
+	PG_CONFIG=$(PG_CONFIG) tools/typedefs
 
 unit:
-	PG_CONFIG='$(PG_CONFIG)' test/unit/run
+	PG_CONFIG=$(PG_CONFIG) test/unit/run
 
 # The TAP tests alone, against the installed extension.
 prove:
 	$(prove_installcheck)
+
+# Freeze the install script of this version: from now on it does not change.
+release: $(DATA_built)
+	mkdir -p src/sql/released
+	cp -n $< src/sql/released/
+	cmp $< src/sql/released/$<
