@@ -151,7 +151,10 @@ try_task(TgTask *task, MemoryContext scratch)
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 
-	/* not where the task's last transaction began: since 18 a commit leads there */
+	/*
+	 * not where the task's last transaction began: since 18 a commit leads
+	 * there
+	 */
 	MemoryContextSwitchTo(TopMemoryContext);
 	MemoryContextReset(scratch);
 	return wait_ms;
