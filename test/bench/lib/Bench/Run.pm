@@ -19,6 +19,7 @@ use List::Util qw(max);
 use POSIX ();
 use Time::HiRes qw(time);
 
+our $is_ended = 0;    # set by whoever catches a signal
 my @all_systems = ('plain', 'topgun', 'native', 'pglogical');
 my $segments_at_full_scale = 192;
 
@@ -101,7 +102,11 @@ sub _measure_workload
 	{
 		# Whoever comes first does not do so every time.
 		my @order = map { $contenders[ ($_ + $round - 1) % @contenders ] } 0 .. $#contenders;
-		$self->_measure_turn($workload, \%result, $_, $round) foreach @order;
+		foreach my $contender (@order)
+		{
+			$self->_measure_turn($workload, \%result, $contender, $round);
+			$self->_write;
+		}
 	}
 	$result{seconds} = time() - $result{began};
 	print "\n", Bench::Table::of($figures);
@@ -117,6 +122,7 @@ sub _measure_turn
 	my $began = time();
 	my $values = eval { $workload->measure($contender) };
 	my $error = $@;
+	die "ended by a signal\n" if $is_ended;
 	if (defined $values)
 	{
 		$figures->add($contender, $round - 1, $values);
@@ -125,11 +131,6 @@ sub _measure_turn
 	elsif ($error =~ /^cannot: (.*)/)
 	{
 		$figures->remark($contender, "cannot: $1");
-	}
-	elsif ($error =~ /^ended by a signal/)
-	{
-		$self->_write;
-		die $error;
 	}
 	else
 	{
@@ -142,7 +143,7 @@ sub _measure_turn
 	return;
 }
 
-# After each workload, so that what comes later cannot lose it.
+# After each turn, so that what comes later cannot lose it.
 sub _write
 {
 	my ($self) = @_;
