@@ -27,7 +27,7 @@ sub make_template
 	return;
 }
 
-# The same for all: those that ../shared/PEERS.md names, and nothing that runs at
+# The same for all, see README.md; and nothing that runs at
 # times of its own.  Segments of WAL are kept, see Bench::Segments.
 sub settings
 {
