@@ -97,6 +97,7 @@ put_job(ReturnSetInfo *result, const TgProgress *job)
 {
 	static const char *const kinds[] = {
 		[TG_JOB_MERGE_BATCH] = "merge_batch",
+		[TG_JOB_COPY] = "copy",
 	};
 	static const char *const phases[] = {
 		[TG_PHASE_STARTING] = "starting",

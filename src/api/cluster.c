@@ -12,6 +12,7 @@
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/join.h"
 #include "cluster/membership.h"
 #include "cluster/sync.h"
 #include "fmgr.h"
@@ -23,6 +24,7 @@
 #include "row/stamp.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "worker/joiner.h"
 #include "worker/roster.h"
 
 PG_FUNCTION_INFO_V1(topgun_create_cluster);
@@ -83,8 +85,23 @@ topgun_create_cluster(PG_FUNCTION_ARGS)
 }
 
 /*
+ * What a join makes of the database is committed while its caller waits, and
+ * waits for everybody else.
+ */
+static void
+require_no_block(void)
+{
+	if (IsTransactionBlock() || IsSubTransaction())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("topgun.join() cannot run inside a transaction block"),
+				 errhint("It commits as it goes. Call it by itself.")));
+}
+
+/*
  * topgun.join(node_name, dsn, via): this database becomes a node of the
- * cluster of the member reachable at "via".
+ * cluster of the member reachable at "via".  Called again, it waits for the
+ * copies that are still being made.
  */
 Datum
 topgun_join(PG_FUNCTION_ARGS)
@@ -92,11 +109,18 @@ topgun_join(PG_FUNCTION_ARGS)
 	char	   *name = require_text(fcinfo, 0, "node name");
 	char	   *dsn = require_text(fcinfo, 1, "connection string");
 	char	   *via = require_text(fcinfo, 2, "connection string of a member");
-	TgNodeId	node;
+	TgNodeId	node = 0;
 
 	PreventCommandDuringRecovery("topgun.join()");
-	node = tg_join(name, dsn, via);
-	start_workers_later();
+	require_no_block();
+	if (tg_node_id() != 0)
+		node = tg_join_resumed(name, dsn);
+	if (node == 0)
+	{
+		tg_require_not_a_node();
+		node = tg_join_in_background(name, dsn, via);
+	}
+	tg_join_wait();
 	PG_RETURN_INT32(node);
 }
 

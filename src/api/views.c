@@ -196,6 +196,7 @@ Datum
 topgun_worker_status(PG_FUNCTION_ARGS)
 {
 	static const char *const kinds[] = {
+		[TG_WORKER_COPIER] = "copier",
 		[TG_WORKER_FOLDER] = "folder",
 		[TG_WORKER_JANITOR] = "janitor",
 		[TG_WORKER_PULLER] = "puller",

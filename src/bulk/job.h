@@ -57,6 +57,9 @@ typedef struct TgJob
 	const void *params;
 	int			worker;			/* TG_ANY_WORKER: the leader */
 	struct TgJobCrew *crew;		/* of the leader */
+	MemoryContext context;		/* lives as long as this */
+	void	   *kept;			/* what a slice leaves for the next one that
+								 * this process runs, or NULL */
 } TgJob;
 
 /* A slice that is being run, and what it has done so far. */

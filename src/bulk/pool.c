@@ -198,6 +198,7 @@ tg_job_begin(const TgJobSpec *spec)
 
 	job->crew = palloc0(sizeof(TgJobCrew));
 	job->crew->context = context;
+	job->context = context;
 	job->worker = TG_ANY_WORKER;
 	create_segment(job, spec);
 

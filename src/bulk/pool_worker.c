@@ -22,6 +22,7 @@
 #include "storage/proc.h"
 #include "storage/shm_mq.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #define RETRY_PAUSE_MS	20
 #define IDLE_MS			1000
@@ -46,6 +47,7 @@ attach(TgJob *job, dsm_handle handle, int worker)
 	shm_mq	   *queue;
 
 	job->worker = worker;
+	job->context = AllocSetContextCreate(TopMemoryContext, "topgun job", ALLOCSET_DEFAULT_SIZES);
 	job->segment = dsm_attach(handle);
 	if (job->segment == NULL)
 		proc_exit(0);			/* the leader has gone already */

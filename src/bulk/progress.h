@@ -17,6 +17,7 @@
 typedef enum TgJobKind
 {
 	TG_JOB_MERGE_BATCH,
+	TG_JOB_COPY,
 	TG_JOB_KINDS				/* how many there are */
 } TgJobKind;
 

@@ -119,15 +119,16 @@ attach(const TgListedTable *table, TgTableState *state)
 }
 
 /*
- * Attach a table of the cluster that is here under its name; the caller copies
- * it from that peer.  Errors out if it cannot be.  Locks it with ACCESS
+ * Attach a table of the cluster that is here under its name; it will be copied
+ * from that peer.  Errors out if it cannot be.  Locks it with ACCESS
  * EXCLUSIVE.
  */
 void
 tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from)
 {
-	TgTableState state = {.status = TG_TABLE_COPYING,.copy_from = copy_from};
+	TgTableState state = {0};
 
+	tg_copy_begin_join(&state, copy_from);
 	attach(table, &state);
 }
 
@@ -168,6 +169,7 @@ forget_table(void *arg)
 	if (attached_id(state->relid) == state->table)
 		tg_table_detach(state->relid);
 	tg_table_state_remove(state->table);
+	tg_ranges_forget(state->table);
 	(void) tg_fold_lock(true);
 	tg_tree_forget(state->table);
 

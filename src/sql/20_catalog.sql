@@ -29,7 +29,8 @@ CREATE TABLE topgun.local_node
 (
 	node_id int NOT NULL CHECK (node_id BETWEEN 1 AND 1023),
 	cluster_id uuid NOT NULL,
-	database oid NOT NULL
+	database oid NOT NULL,
+	joined_via int
 );
 CREATE UNIQUE INDEX local_node_only_one ON topgun.local_node ((true));
 COMMENT ON TABLE topgun.local_node IS 'the node that this database is; empty if it is none';

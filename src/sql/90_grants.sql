@@ -10,6 +10,7 @@ GRANT EXECUTE ON FUNCTION topgun_internal.node_status(), topgun_internal.peer_st
 	topgun_internal.repair_status() TO pg_monitor;
 GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bigint, int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.pull(bytea), topgun_internal.copy(bytea),
+	topgun_internal.copy_bounds(bytea), topgun_internal.copy_range(bytea),
 	topgun_internal.facts(), topgun_internal.admit(text, text, text), topgun_internal.database_identity(), topgun_internal.cursors(),
 	topgun_internal.sync_state(int), topgun_internal.tree_roots(), topgun_internal.fingerprint(int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys(bytea),

@@ -6,7 +6,8 @@
  * libpq in pipeline mode, never blocking: every wait is for the socket, our
  * latch, the death of the postmaster and a time-out at once.  Each request is
  * followed by a sync and so is a transaction of its own; requests may be sent
- * ahead, answers come in their order.
+ * ahead, answers come in their order.  COPY knows no pipeline: while rows of
+ * one come, nothing else is under way.
  *
  * A link belongs to a memory context and closes with it, so errors need no
  * clean-up.  After an error the link is of no more use.
@@ -28,11 +29,15 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#define COPY_HEADER_BYTES	19	/* signature, flags, length of an extension */
+
 struct TgLink
 {
 	PGconn	   *conn;
 	char	   *peer;			/* for messages */
 	PGresult   *result;			/* holds what tg_link_receive() has returned */
+	char	   *row;			/* holds what tg_link_copy_next() has returned */
+	bool		has_copy_header;	/* the first row of a COPY has come */
 	bool		has_fd;			/* reserved with fd.c */
 	TimestampTz deadline;		/* of the link; 0: none */
 	MemoryContextCallback on_reset;
@@ -57,11 +62,14 @@ release(void *arg)
 
 	if (link->result != NULL)
 		PQclear(link->result);
+	if (link->row != NULL)
+		PQfreemem(link->row);
 	if (link->conn != NULL)
 		PQfinish(link->conn);
 	if (link->has_fd)
 		ReleaseExternalFD();
 	link->result = NULL;
+	link->row = NULL;
 	link->conn = NULL;
 	link->has_fd = false;
 }
@@ -451,6 +459,119 @@ tg_link_ask(TgLink *link, const char *sql, int nparams, const TgLinkParam *param
 	tg_link_send(link, sql, nparams, params);
 	answer = tg_link_receive(link, tg_connect_timeout_ms);
 	return answer.data == NULL ? NULL : pnstrdup(answer.data, answer.len);
+}
+
+static void
+drop_result(TgLink *link)
+{
+	if (link->result != NULL)
+		PQclear(link->result);
+	link->result = NULL;
+}
+
+/*
+ * Take the next result of a simple query; it must be of this kind.
+ */
+static void
+require_result(TgLink *link, ExecStatusType status, TimestampTz deadline)
+{
+	drop_result(link);
+	link->result = next_result(link, deadline);
+	if (PQresultStatus(link->result) == status)
+		return;
+	if (PQresultStatus(link->result) == PGRES_FATAL_ERROR)
+		raise_remote(link);
+	fail(link, "unexpected answer from peer");
+}
+
+/*
+ * Send a COPY of one column TO STDOUT in binary form and wait for it to begin.
+ * No other request may be under way, nor be sent before tg_link_copy_next()
+ * has returned false.
+ */
+void
+tg_link_copy_begin(TgLink *link, const char *sql)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
+
+	drop_result(link);
+	link->has_copy_header = false;
+	if (PQexitPipelineMode(link->conn) != 1 || PQsendQuery(link->conn, sql) != 1)
+		fail(link, "lost the connection to peer");
+	flush(link, deadline);
+	require_result(link, PGRES_COPY_OUT, deadline);
+}
+
+/*
+ * The rows of a COPY have all come.
+ */
+static void
+end_copy(TgLink *link, TimestampTz deadline)
+{
+	require_result(link, PGRES_COMMAND_OK, deadline);
+	drop_result(link);
+	if (next_result(link, deadline) != NULL || PQenterPipelineMode(link->conn) != 1)
+		fail(link, "lost the connection to peer");
+}
+
+/*
+ * The value of a row in binary form: behind the header of the COPY if it is the
+ * first, the number of its columns and the length.  False for the trailer.
+ */
+static bool
+read_copied(TgLink *link, int len, TgBytes *value)
+{
+	TgReader	reader;
+
+	tg_reader_init(&reader, link->row, len);
+	if (!link->has_copy_header)
+	{
+		(void) tg_read_bytes(&reader, COPY_HEADER_BYTES);
+		link->has_copy_header = true;
+		if (tg_reader_ok(&reader) && tg_reader_at_end(&reader))
+			return false;
+	}
+	if (tg_read_u16(&reader) == PG_UINT16_MAX)
+		return false;
+	*value = tg_read_counted(&reader);
+	if (!tg_reader_ok(&reader) || !tg_reader_at_end(&reader))
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_PROTOCOL),
+				 errmsg("broken row of a copy from peer \"%s\"", link->peer)));
+	return true;
+}
+
+/*
+ * The value of the next row of a COPY, valid until the next call; false if
+ * there is none.
+ */
+bool
+tg_link_copy_next(TgLink *link, int timeout_ms, TgBytes *value)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+
+	for (;;)
+	{
+		int			len;
+
+		if (link->row != NULL)
+			PQfreemem(link->row);
+		link->row = NULL;
+		len = PQgetCopyData(link->conn, &link->row, true);
+		if (len > 0)
+		{
+			if (read_copied(link, len, value))
+				return true;
+			continue;
+		}
+		if (len < 0)
+			break;
+		if (wait_socket(link, WL_SOCKET_READABLE, deadline) != 0 &&
+			PQconsumeInput(link->conn) != 1)
+			fail(link, "lost the connection to peer");
+	}
+	end_copy(link, deadline);
+	return false;
 }
 
 /*

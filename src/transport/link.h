@@ -32,6 +32,8 @@ extern void tg_link_prepare(TgLink *link, const char *name, const char *sql);
 extern void tg_link_execute(TgLink *link, const char *name, int nparams, const TgLinkParam *params);
 extern void tg_link_send(TgLink *link, const char *sql, int nparams, const TgLinkParam *params);
 extern TgBytes tg_link_receive(TgLink *link, int timeout_ms);
+extern void tg_link_copy_begin(TgLink *link, const char *sql);
+extern bool tg_link_copy_next(TgLink *link, int timeout_ms, TgBytes *value);
 extern char *tg_link_ask(TgLink *link, const char *sql, int nparams, const TgLinkParam *params);
 
 #endif							/* TG_TRANSPORT_LINK_H */

@@ -102,27 +102,27 @@ pause_table(TgTableState *state, Relation rel, TgNodeId sender)
  * comes for it is left: it will be copied when the two are alike again, see
  * resume.c.
  */
-static bool
-is_mergeable(const TgAnswer *answer, const TgSection *section)
+bool
+tg_table_takes(TgNodeId sender, const TgSectionHead *head)
 {
 	TgTableState state;
 	Relation	rel;
 	bool		alike;
 
-	if (!tg_table_state_get(section->head.table, &state) || !OidIsValid(state.relid))
+	if (!tg_table_state_get(head->table, &state) || !OidIsValid(state.relid))
 		return false;
 	rel = try_relation_open(state.relid, AccessShareLock);
 	if (rel == NULL)
 		return false;
-	if (tg_table_id(rel) != section->head.table)
+	if (tg_table_id(rel) != head->table)
 	{
 		relation_close(rel, NoLock);
 		return false;
 	}
 
-	alike = tg_table_get(rel)->fingerprint == section->head.fingerprint;
+	alike = tg_table_get(rel)->fingerprint == head->fingerprint;
 	if (!alike && state.status != TG_TABLE_PAUSED)
-		pause_table(&state, rel, answer->head.sender);
+		pause_table(&state, rel, sender);
 	relation_close(rel, NoLock);
 	return alike && state.status != TG_TABLE_PAUSED;
 }
@@ -138,7 +138,7 @@ tg_answer_merge(const TgAnswer *answer, TgMerge *merge)
 		const TgSection *section = &answer->sections[i];
 		TgMergeCounts before = merge->counts;
 
-		if (!is_mergeable(answer, section))
+		if (!tg_table_takes(answer->head.sender, &section->head))
 			continue;
 		tg_merge_changes(merge, section->head.table, section->changes, section->head.nchanges);
 		tg_table_stat_add(section->head.table, &before, &merge->counts);

@@ -27,6 +27,7 @@ typedef struct TgAnswer
 
 extern void tg_answer_read(TgBytes bytes, TgAnswer *answer);
 extern void tg_answer_observe(const TgAnswer *answer);
+extern bool tg_table_takes(TgNodeId sender, const TgSectionHead *head);
 extern void tg_answer_merge(const TgAnswer *answer, TgMerge *merge);
 
 #endif							/* TG_TRANSPORT_MERGE_ANSWER_H */

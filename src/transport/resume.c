@@ -15,9 +15,7 @@
 #include "access/relation.h"
 #include "base/catalog.h"
 #include "clock/identity.h"
-#include "nodes/bitmapset.h"
 #include "row/table.h"
-#include "transport/copy.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/resume.h"
@@ -26,17 +24,6 @@
 #include "utils/timestamp.h"
 
 #define AWAY_MS			10000	/* a peer without an answer for so long */
-
-/*
- * How far a copy has come, as TgTableState.copy_after has it: the number of
- * peers that have been copied, these peers, and where the copy from the one at
- * copy_from goes on.
- */
-typedef struct Progress
-{
-	Bitmapset  *done;
-	TgCopyPlace place;
-} Progress;
 
 /*
  * The fingerprint of a table as it is here, NULL if it is not.
@@ -55,39 +42,6 @@ tg_fingerprint_text(TgTableId table)
 
 	relation_close(rel, AccessShareLock);
 	return text;
-}
-
-static Progress
-read_progress(TgBytes bytes)
-{
-	Progress	progress = {0};
-	TgReader	reader;
-
-	if (bytes.data == NULL)
-		return progress;
-	tg_reader_init(&reader, bytes.data, bytes.len);
-	for (int left = tg_read_u16(&reader); left > 0 && tg_reader_ok(&reader); left--)
-		progress.done = bms_add_member(progress.done, tg_read_u16(&reader));
-	progress.place.after.len = tg_reader_left(&reader);
-	progress.place.after.data = tg_read_bytes(&reader, progress.place.after.len);
-	if (!tg_reader_ok(&reader))
-		elog(ERROR, "the progress of a copy is broken");
-	return progress;
-}
-
-static TgBytes
-write_progress(const Progress *progress)
-{
-	StringInfoData buf;
-	int			node = -1;
-
-	initStringInfo(&buf);
-	tg_write_u16(&buf, bms_num_members(progress->done));
-	while ((node = bms_next_member(progress->done, node)) >= 0)
-		tg_write_u16(&buf, node);
-	if (progress->place.after.len > 0)
-		tg_write_bytes(&buf, progress->place.after.data, progress->place.after.len);
-	return tg_bytes_of_buf(&buf);
 }
 
 /*
@@ -137,15 +91,28 @@ next_peer(const Bitmapset *done)
 }
 
 /*
- * Go on with the next peer; if there is none the table is in step.
+ * Let the next peer be copied; if there is none the table is in step.
  */
 static void
-go_on(TgTableState *state, Progress *progress)
+begin_next(TgTableState *state, TgCopyProgress *progress)
 {
 	progress->place.after = tg_bytes(NULL, 0);
-	state->copy_from = next_peer(progress->done);
+	progress->copy = TG_NO_STAMP;
+	progress->was_empty = false;
+	state->copy_from = progress->is_join ? 0 : next_peer(progress->done);
 	state->status = state->copy_from != 0 ? TG_TABLE_COPYING : TG_TABLE_SYNCED;
-	state->copy_after = state->copy_from != 0 ? write_progress(progress) : progress->place.after;
+	state->copy_after = state->copy_from != 0 ? tg_copy_progress_write(progress) : tg_bytes(NULL, 0);
+}
+
+/*
+ * The peer at copy_from is done with: go on with the next one.  The caller
+ * stores the state.
+ */
+void
+tg_copy_go_on(TgTableState *state, TgCopyProgress *progress)
+{
+	progress->done = bms_add_member(progress->done, state->copy_from);
+	begin_next(state, progress);
 }
 
 /*
@@ -154,10 +121,24 @@ go_on(TgTableState *state, Progress *progress)
 void
 tg_copy_begin(TgTableState *state)
 {
-	Progress	progress = {0};
+	TgCopyProgress progress = {0};
 
 	state->reason = NULL;
-	go_on(state, &progress);
+	begin_next(state, &progress);
+}
+
+/*
+ * Have a table copied from a member that had all before the places where we
+ * begin to read journals.  The caller stores the state.
+ */
+void
+tg_copy_begin_join(TgTableState *state, TgNodeId from)
+{
+	TgCopyProgress progress = {.is_join = true};
+
+	state->status = TG_TABLE_COPYING;
+	state->copy_from = from;
+	state->copy_after = tg_copy_progress_write(&progress);
 }
 
 static bool
@@ -169,8 +150,8 @@ is_same(TgBytes a, TgBytes b)
 /*
  * Store a state, unless another worker has changed it after we have read it.
  */
-static void
-replace_state(const TgTableState *old, const TgTableState *new)
+void
+tg_copy_replace_state(const TgTableState *old, const TgTableState *new)
 {
 	TgTableState now;
 
@@ -185,8 +166,8 @@ replace_state(const TgTableState *old, const TgTableState *new)
 /*
  * The fingerprint of a table at the peer, NULL if it is not there.
  */
-static char *
-ask_fingerprint(TgLink *link, TgTableId table)
+char *
+tg_ask_fingerprint(TgLink *link, TgTableId table)
 {
 	char		id[16];
 	TgLinkParam param = {id, 0, false};
@@ -199,7 +180,7 @@ static bool
 is_alike(TgLink *link, TgTableId table)
 {
 	char	   *ours = tg_fingerprint_text(table);
-	char	   *theirs = ours != NULL ? ask_fingerprint(link, table) : NULL;
+	char	   *theirs = ours != NULL ? tg_ask_fingerprint(link, table) : NULL;
 
 	return theirs != NULL && strcmp(ours, theirs) == 0;
 }
@@ -226,53 +207,81 @@ tg_resume_paused(TgLink *link, TgNodeId peer)
 		if (!is_alike(link, state->table))
 			continue;
 		tg_copy_begin(&new);
-		replace_state(state, &new);
+		tg_copy_replace_state(state, &new);
 	}
 }
 
-/*
- * Is it this peer's turn?  If the one whose turn it is is away, any other may
- * take it that has not been copied yet.
- */
 static bool
-is_turn_of(TgNodeId peer, const TgTableState *state, const Progress *progress)
+is_active(TgNodeId node)
 {
-	if (state->status != TG_TABLE_COPYING)
-		return false;
-	return state->copy_from == peer ||
-		(!bms_is_member(peer, progress->done) && is_away(state->copy_from));
+	TgMember   *member = tg_member_find(node);
+
+	return member != NULL && member->is_active;
 }
 
 /*
- * Copy one chunk of one table that waits to be copied from this peer.  False
- * if none does.  In a transaction of its own; no request may be under way.
- * What the peer does not replicate yet, it will announce when it does.
+ * See that it is the turn of a peer that is there.  One that is away gives its
+ * turn to any other that has not been copied yet, and waits for its next; one
+ * that has left the cluster gives it up, and if it was enough for a join, then
+ * all others together are.
+ */
+static void
+pass_turn(TgTableState *state)
+{
+	TgCopyProgress progress = tg_copy_progress_read(state->copy_after);
+	TgTableState old = *state;
+
+	if (!is_active(state->copy_from))
+	{
+		progress.is_join = false;
+		begin_next(state, &progress);
+	}
+	else
+	{
+		TgNodeId	next = progress.is_join ? 0 : next_peer(progress.done);
+
+		if (next == 0 || is_away(next))
+			return;
+		begin_next(state, &progress);
+	}
+	tg_copy_replace_state(&old, state);
+}
+
+/*
+ * Is a table to be copied?
  */
 bool
-tg_copy_pending(TgLink *link, TgNodeId peer)
+tg_copy_is_wanted(void)
 {
 	ListCell   *lc;
 
 	foreach(lc, tg_table_states())
-	{
-		TgTableState *state = lfirst(lc);
-		Progress	progress = read_progress(state->copy_after);
-		TgTableState new = *state;
+		if (((TgTableState *) lfirst(lc))->status == TG_TABLE_COPYING)
+			return true;
+	return false;
+}
 
-		if (!is_turn_of(peer, state, &progress))
+/*
+ * A table that waits to be copied, and the peer whose turn it is and that is
+ * there.  False if there is none.  Among several tables the seed decides, so
+ * that one that fails does not keep the others from their turn.
+ */
+bool
+tg_copy_choose(uint32 seed, TgTableId *table, TgNodeId *peer)
+{
+	List	   *states = tg_table_states();
+	int			n = list_length(states);
+
+	for (int i = 0; i < n; i++)
+	{
+		TgTableState *state = list_nth(states, (seed + i) % n);
+
+		if (state->status == TG_TABLE_COPYING && is_away(state->copy_from))
+			pass_turn(state);
+		if (state->status != TG_TABLE_COPYING || is_away(state->copy_from))
 			continue;
-		if (state->copy_from != peer)
-			progress.place.after = tg_bytes(NULL, 0);
-		new.copy_from = peer;
-		if (ask_fingerprint(link, state->table) != NULL &&
-			tg_copy_chunk(link, peer, state->table, &progress.place))
-			new.copy_after = write_progress(&progress);
-		else
-		{
-			progress.done = bms_add_member(progress.done, peer);
-			go_on(&new, &progress);
-		}
-		replace_state(state, &new);
+		*table = state->table;
+		*peer = state->copy_from;
 		return true;
 	}
 	return false;

@@ -25,7 +25,9 @@ typedef enum TgMessageKind
 	TG_MESSAGE_VERSIONS = 8,
 	TG_MESSAGE_VERSIONS_ANSWER = 9,
 	TG_MESSAGE_ROWS = 10,
-	TG_MESSAGE_ROWS_ANSWER = 11
+	TG_MESSAGE_ROWS_ANSWER = 11,
+	TG_MESSAGE_RANGE = 12,
+	TG_MESSAGE_BOUNDS = 13
 } TgMessageKind;
 
 extern void tg_wire_write_sign(StringInfo buf, TgMessageKind kind);

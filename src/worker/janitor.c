@@ -19,6 +19,7 @@
 #include "row/tombstone.h"
 #include "transport/member.h"
 #include "transport/peer.h"
+#include "transport/resume.h"
 #include "utils/guc.h"
 #include "worker/janitor.h"
 #include "worker/loop.h"
@@ -75,6 +76,17 @@ keep_workers(void)
 	return false;
 }
 
+/*
+ * Have a copier while a table is to be copied.  It leaves by itself.
+ */
+static bool
+keep_copier(void)
+{
+	if (tg_copy_is_wanted())
+		tg_roster_want(TG_WORKER_COPIER, 0);
+	return false;
+}
+
 static bool
 learn_state(void)
 {
@@ -124,6 +136,7 @@ topgun_janitor_main(Datum arg)
 		{.name = "learn state",.interval_ms = 60 * 1000,.run = learn_state},
 		{.name = "keep workers",.interval_ms = 1000,.run = keep_workers},
 		{.name = "reconcile tables",.interval_ms = 1000,.run = tg_tables_reconcile},
+		{.name = "keep copier",.interval_ms = 200,.run = keep_copier},
 		{.name = "lift cap",.interval_ms = 1000,.run = lift_cap},
 		{.name = "review deletions",.interval_ms = 200,.run = tg_review_deletions},
 		{.name = "retry quarantined rows",.interval_ms = 2000,.run = retry_quarantined},

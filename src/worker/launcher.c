@@ -34,6 +34,7 @@ static const struct
 	const char *title;
 	const char *function;
 }			kinds[] = {
+	[TG_WORKER_COPIER] = {"topgun copier", "topgun_copier_main"},
 	[TG_WORKER_FOLDER] = {"topgun folder", "topgun_folder_main"},
 	[TG_WORKER_JANITOR] = {"topgun janitor", "topgun_janitor_main"},
 	[TG_WORKER_PULLER] = {"topgun puller", "topgun_puller_main"},

@@ -29,16 +29,13 @@
 #include "worker/loop.h"
 #include "worker/puller.h"
 
-#define LOOK_MS				250 /* how often to look for tables to copy */
-#define RESUME_MS			1000	/* the same for paused tables */
+#define RESUME_MS			1000	/* how often to look for paused tables */
 #define WAIT_MS				500 /* how long the peer holds an empty answer
 								 * back */
 
 typedef struct Puller
 {
 	TgPull		pull;
-	bool		is_copying;		/* a table has more chunks */
-	TimestampTz last_look;		/* for tables to copy */
 	TimestampTz last_resume;	/* look at paused ones */
 } Puller;
 
@@ -129,29 +126,21 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 }
 
 /*
- * See to the tables that are not in step, while nothing is under way.  True if
- * there is more to do: chunks and pulls take turns.
+ * See whether tables are paused that need not be, while nothing is under way.
  */
-static bool
+static void
 mend_tables(Puller *puller)
 {
 	TgPull	   *pull = &puller->pull;
 	TimestampTz now = GetCurrentTimestamp();
 	MemoryContext caller;
 
-	if (!puller->is_copying && !TimestampDifferenceExceeds(puller->last_look, now, LOOK_MS))
-		return false;
-	puller->last_look = now;
-
+	if (!TimestampDifferenceExceeds(puller->last_resume, now, RESUME_MS))
+		return;
+	puller->last_resume = now;
 	caller = begin();
-	if (TimestampDifferenceExceeds(puller->last_resume, now, RESUME_MS))
-	{
-		puller->last_resume = now;
-		tg_resume_paused(pull->link, pull->peer);
-	}
-	puller->is_copying = tg_copy_pending(pull->link, pull->peer);
+	tg_resume_paused(pull->link, pull->peer);
 	commit(caller);
-	return puller->is_copying;
 }
 
 static void
@@ -166,7 +155,8 @@ run_round(Puller *puller)
 	TG_FAILPOINT(failpoint);
 	TG_FAILPOINT("puller-round");
 
-	wait_ms = mend_tables(puller) || pull->behind ? 0 : WAIT_MS;
+	mend_tables(puller);
+	wait_ms = pull->behind ? 0 : WAIT_MS;
 	caller = begin();
 	tg_pull_send(pull, wait_ms);
 	commit(caller);
