@@ -15,7 +15,7 @@
 #include "access/relation.h"
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "base/guc.h"
+#include "bulk/pool.h"
 #include "clock/identity.h"
 #include "journal/append.h"
 #include "row/table.h"
@@ -27,7 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "bulk/pool.h"
+#include "utils/snapmgr.h"
 
 #define PIECE_TIMEOUT_MS	(10 * 60 * 1000)
 
@@ -179,11 +179,8 @@ merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
 	MemoryContextDelete(context);
 }
 
-/*
- * Copy one range.
- */
-void
-tg_copy_slice(TgSliceRun *run)
+static void
+copy_range(TgSliceRun *run)
 {
 	const TgCopyParams *params = run->params;
 	int			number = params->ranges[run->slice];
@@ -199,4 +196,15 @@ tg_copy_slice(TgSliceRun *run)
 	if (is_current(params))
 		(void) tg_range_done(params->table, params->copy, number);
 	TG_FAILPOINT("copy-range-done");
+}
+
+/*
+ * Copy one range.
+ */
+void
+tg_copy_slice(TgSliceRun *run)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	copy_range(run);
+	PopActiveSnapshot();
 }
