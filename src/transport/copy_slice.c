@@ -166,6 +166,7 @@ merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
 	send_request(source, params, range);
 	tg_merge_begin(&merge, params->peer, NULL);
 	merge.doubt = TG_DOUBT_NEVER;
+	merge.expects_absent = params->was_empty;
 	tg_journal_set_source(params->peer, NULL);
 	while (tg_link_copy_next(source->link, PIECE_TIMEOUT_MS, &piece))
 	{
