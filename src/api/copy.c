@@ -21,7 +21,7 @@ PG_FUNCTION_INFO_V1(topgun_copy_bounds);
 PG_FUNCTION_INFO_V1(topgun_copy_range);
 
 static void
-read_request(FunctionCallInfo fcinfo, TgRangeRequest *request)
+read_request(FunctionCallInfo fcinfo, TgRangeRequest * request)
 {
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TgReader	reader;
@@ -57,7 +57,7 @@ close_answer(Datum answer)
 }
 
 static TgRangeAnswer *
-open_answer(FunctionCallInfo fcinfo, FuncCallContext *context)
+open_answer(FunctionCallInfo fcinfo, FuncCallContext * context)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old = MemoryContextSwitchTo(context->multi_call_memory_ctx);

@@ -27,6 +27,7 @@
 #include "clock/identity.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "journal/append.h"
 #include "nodes/params.h"
 #include "row/key_order.h"
 #include "row/stamp.h"
@@ -455,6 +456,7 @@ tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgCopyPlace *place)
 	initStringInfo(&next);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, peer, NULL);
+	tg_journal_set_source(peer, NULL);
 	merge.doubt = TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	more = can_go_on(table) && next_start(&answer, place->after, &next);

@@ -48,7 +48,7 @@ tg_copy_progress_read(TgBytes bytes)
  * Mirrors tg_copy_progress_read(), in the current memory context.
  */
 TgBytes
-tg_copy_progress_write(const TgCopyProgress *progress)
+tg_copy_progress_write(const TgCopyProgress * progress)
 {
 	StringInfoData buf;
 	int			node = -1;
@@ -73,7 +73,7 @@ key_literal(TgBytes key)
 		return "NULL";
 	hex = palloc(2 * key.len + 1);
 	hex[hex_encode(key.data, key.len, hex)] = '\0';
-	return psprintf("'\\x%s'", hex);
+	return psprintf("pg_catalog.decode('%s', 'hex')", hex);
 }
 
 /*
@@ -142,7 +142,7 @@ key_column(int column, MemoryContext context)
  * it is not.
  */
 bool
-tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange *range)
+tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange * range)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	TgSqlSession session;

@@ -37,10 +37,10 @@ typedef struct Source
 	TgLink	   *link;
 	MemoryContext context;		/* of the link */
 	bool		is_idle;		/* the last slice has read to its end */
-} Source;
+}			Source;
 
 static void
-connect_to(Source *source, TgNodeId peer)
+connect_to(Source * source, TgNodeId peer)
 {
 	TgMember   *member = tg_member_find(peer);
 	MemoryContext old;
@@ -80,7 +80,7 @@ take_source(TgJob *job, TgNodeId peer)
  * Is this still the copy that is to be made?
  */
 static bool
-is_current(const TgCopyParams *params)
+is_current(const TgCopyParams * params)
 {
 	TgTableState state;
 
@@ -107,7 +107,7 @@ lock_table(TgTableId table)
 }
 
 static void
-send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range)
+send_request(Source * source, const TgCopyParams * params, const TgKeyRange * range)
 {
 	TgRangeRequest request = {
 		.asker = tg_node_id_required(),
@@ -122,8 +122,9 @@ send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range
 	tg_wire_write_range(&bytes, &request);
 	hex = palloc(2 * bytes.len + 1);
 	hex[hex_encode(bytes.data, bytes.len, hex)] = '\0';
+	/* without a backslash, which not all settings read in the same way */
 	tg_link_copy_begin(source->link,
-					   psprintf("COPY (SELECT topgun_internal.copy_range('\\x%s'::pg_catalog.bytea)) "
+					   psprintf("COPY (SELECT topgun_internal.copy_range(pg_catalog.decode('%s', 'hex'))) "
 								"TO STDOUT (FORMAT binary)", hex));
 }
 
@@ -131,7 +132,7 @@ send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range
  * Is this what a request for a range is answered with?
  */
 static void
-require_piece(const TgAnswer *answer, const TgCopyParams *params)
+require_piece(const TgAnswer *answer, const TgCopyParams * params)
 {
 	if (answer->head.sender == params->peer && answer->head.ntables == 1 &&
 		answer->sections[0].head.table == params->table)
@@ -155,9 +156,9 @@ merge_piece(TgSliceRun *run, TgMerge *merge, TgBytes bytes)
 }
 
 static void
-merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
+merge_pieces(TgSliceRun *run, Source * source, const TgKeyRange * range)
 {
-	const TgCopyParams *params = run->params;
+	const		TgCopyParams *params = run->params;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun piece",
 												  ALLOCSET_DEFAULT_SIZES);
 	TgMerge		merge;
@@ -183,7 +184,7 @@ merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
 static void
 copy_range(TgSliceRun *run)
 {
-	const TgCopyParams *params = run->params;
+	const		TgCopyParams *params = run->params;
 	int			number = params->ranges[run->slice];
 	TgKeyRange	range;
 	Source	   *source;
@@ -199,13 +200,29 @@ copy_range(TgSliceRun *run)
 	TG_FAILPOINT("copy-range-done");
 }
 
+static void
+say_where(void *arg)
+{
+	const		TgCopyParams *params = arg;
+
+	errcontext("copy of table %d from node %d", params->table, params->peer);
+}
+
 /*
  * Copy one range.
  */
 void
 tg_copy_slice(TgSliceRun *run)
 {
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = say_where,
+		.arg = unconstify(void *, run->params)
+	};
+
+	error_context_stack = &callback;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	copy_range(run);
 	PopActiveSnapshot();
+	error_context_stack = callback.previous;
 }

@@ -51,7 +51,7 @@ typedef struct Copy
 	TgTableId	table;
 	TgTableState state;
 	TgCopyProgress progress;
-} Copy;
+}			Copy;
 
 static void
 begin(void)
@@ -70,7 +70,7 @@ commit(MemoryContext context)
 }
 
 static bool
-load(Copy *copy)
+load(Copy * copy)
 {
 	if (!tg_table_state_get(copy->table, &copy->state) ||
 		copy->state.status != TG_TABLE_COPYING || copy->state.copy_from != copy->peer->node)
@@ -80,7 +80,7 @@ load(Copy *copy)
 }
 
 static void
-store(Copy *copy)
+store(Copy * copy)
 {
 	TgTableState new = copy->state;
 
@@ -93,19 +93,20 @@ store(Copy *copy)
  * has collected while its tables were copied, we have not got either.
  */
 static void
-leave_peer(Copy *copy)
+leave_peer(Copy * copy)
 {
 	TgTableState new = copy->state;
 
 	if (copy->progress.is_join)
 		tg_floor_adopt(copy->link, copy->peer);
 	tg_ranges_forget(copy->table);
+	new.reason = NULL;
 	tg_copy_go_on(&new, &copy->progress);
 	tg_copy_replace_state(&copy->state, &new);
 }
 
 static void
-ask_bounds(Copy *copy, TgBoundsAnswer *answer)
+ask_bounds(Copy * copy, TgBoundsAnswer * answer)
 {
 	TgRangeRequest request = {
 		.asker = tg_node_id_required(),
@@ -131,7 +132,7 @@ ask_bounds(Copy *copy, TgBoundsAnswer *answer)
 }
 
 static void
-merge_truncation(Copy *copy, TgStamp stamp)
+merge_truncation(Copy * copy, TgStamp stamp)
 {
 	TgChange	change = {.kind = TG_CHANGE_TRUNCATE,.stamp = stamp};
 	TgMerge		merge;
@@ -167,7 +168,7 @@ is_empty(TgTableId table)
  * The first step.  False if the table is paused.
  */
 static bool
-cut_table(Copy *copy)
+cut_table(Copy * copy)
 {
 	TgBoundsAnswer answer;
 	TgSectionHead head = {.table = copy->table};
@@ -195,7 +196,7 @@ cut_table(Copy *copy)
  * All ranges are copied: go on behind the rows, or with the next chunk there.
  */
 static void
-copy_chunk(Copy *copy)
+copy_chunk(Copy * copy)
 {
 	if (copy->progress.place.after.len == 0)
 		tg_copy_skip_rows(&copy->progress.place, TG_NO_STAMP);
@@ -206,7 +207,7 @@ copy_chunk(Copy *copy)
 }
 
 static TgJob *
-begin_job(Copy *copy, List *ranges)
+begin_job(Copy * copy, List *ranges)
 {
 	Size		bytes = offsetof(TgCopyParams, ranges) + list_length(ranges) * sizeof(int);
 	TgCopyParams *params = palloc0(bytes);
@@ -233,7 +234,7 @@ begin_job(Copy *copy, List *ranges)
  * Lead a job that copies these ranges.  Waits without a snapshot.
  */
 static void
-copy_ranges(Copy *copy, List *ranges)
+copy_ranges(Copy * copy, List *ranges)
 {
 	TgJob	   *job;
 
@@ -261,7 +262,7 @@ copy_ranges(Copy *copy, List *ranges)
  * Do one step.  False if that is all that can be done for now.
  */
 static bool
-run_step(Copy *copy)
+run_step(Copy * copy)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *ranges = NIL;

@@ -94,7 +94,7 @@ next_peer(const Bitmapset *done)
  * Let the next peer be copied; if there is none the table is in step.
  */
 static void
-begin_next(TgTableState *state, TgCopyProgress *progress)
+begin_next(TgTableState *state, TgCopyProgress * progress)
 {
 	progress->place.after = tg_bytes(NULL, 0);
 	progress->copy = TG_NO_STAMP;
@@ -109,7 +109,7 @@ begin_next(TgTableState *state, TgCopyProgress *progress)
  * stores the state.
  */
 void
-tg_copy_go_on(TgTableState *state, TgCopyProgress *progress)
+tg_copy_go_on(TgTableState *state, TgCopyProgress * progress)
 {
 	progress->done = bms_add_member(progress->done, state->copy_from);
 	begin_next(state, progress);
@@ -248,6 +248,21 @@ pass_turn(TgTableState *state)
 }
 
 /*
+ * The copy of a table has failed, and will be tried again.
+ */
+void
+tg_copy_note_error(TgTableId table, const char *message)
+{
+	TgTableState state;
+
+	LockRelationOid(tg_catalog_oid(TG_CAT_TABLE_STATE), ShareRowExclusiveLock);
+	if (!tg_table_state_get(table, &state) || state.status != TG_TABLE_COPYING)
+		return;
+	state.reason = pstrdup(message);
+	tg_table_state_put(&state);
+}
+
+/*
  * Is a table to be copied?
  */
 bool
@@ -257,7 +272,7 @@ tg_copy_is_wanted(void)
 
 	foreach(lc, tg_table_states())
 		if (((TgTableState *) lfirst(lc))->status == TG_TABLE_COPYING)
-			return true;
+		return true;
 	return false;
 }
 

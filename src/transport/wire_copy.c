@@ -20,7 +20,7 @@
  * Append a request for bounds or for the rows of a range.
  */
 void
-tg_wire_write_range(StringInfo buf, const TgRangeRequest *request)
+tg_wire_write_range(StringInfo buf, const TgRangeRequest * request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_RANGE);
 	tg_write_u16(buf, request->asker);
@@ -34,7 +34,7 @@ tg_wire_write_range(StringInfo buf, const TgRangeRequest *request)
  * Read such a request.  It must be all that the reader holds.
  */
 bool
-tg_wire_read_range(TgReader *reader, TgRangeRequest *request)
+tg_wire_read_range(TgReader *reader, TgRangeRequest * request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_RANGE);
 	request->asker = tg_wire_read_node(reader);
@@ -49,7 +49,7 @@ tg_wire_read_range(TgReader *reader, TgRangeRequest *request)
  * Append an answer with bounds.
  */
 void
-tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer *answer)
+tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer * answer)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_BOUNDS);
 	tg_write_u16(buf, answer->sender);
@@ -65,7 +65,7 @@ tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer *answer)
  * Read an answer with bounds.  It must be all that the reader holds.
  */
 bool
-tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer *answer)
+tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer * answer)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_BOUNDS);
 	answer->sender = tg_wire_read_node(reader);

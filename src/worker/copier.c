@@ -52,12 +52,13 @@ choose(TgTableId *table)
  * Copy one table from one peer.  False if none waits for it.
  */
 static bool
-copy_one(void)
+copy_one(volatile TgTableId *current)
 {
 	TgTableId	table;
 	TgMember   *member = choose(&table);
 	TgLink	   *link;
 
+	*current = member != NULL ? table : 0;
 	if (member == NULL)
 		return false;
 	pgstat_report_activity(STATE_RUNNING, "copy a table");
@@ -71,19 +72,28 @@ copy_one(void)
 }
 
 /*
- * Report the error and go.  A deadlock is over once it is noticed.
+ * Report the error, leave it where people look for it, and go.  A deadlock is
+ * over once it is noticed.
  */
 static void
-leave_after_error(void)
+leave_after_error(TgTableId table, MemoryContext context)
 {
-	int			sqlstate = geterrcode();
+	ErrorData  *error;
 
+	MemoryContextSwitchTo(context);
 	HOLD_INTERRUPTS();
+	error = CopyErrorData();
 	EmitErrorReport();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
-	if (ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_TRANSACTION_ROLLBACK)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK)
 		tg_roster_retry_at_once();
+	else if (table != 0)
+	{
+		StartTransactionCommand();
+		tg_copy_note_error(table, error->message);
+		CommitTransactionCommand();
+	}
 	proc_exit(1);
 }
 
@@ -95,6 +105,7 @@ topgun_copier_main(Datum arg)
 {
 	TgWorker	worker;
 	MemoryContext context;
+	volatile TgTableId table = 0;	/* that is being copied */
 
 	tg_worker_start(arg, "topgun copier", &worker);
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
@@ -105,7 +116,7 @@ topgun_copier_main(Datum arg)
 		for (int idle = 0; idle < IDLE_LOOKS && tg_roster_is_wanted();)
 		{
 			MemoryContextSwitchTo(context);
-			idle = copy_one() ? 0 : idle + 1;
+			idle = copy_one(&table) ? 0 : idle + 1;
 			MemoryContextReset(context);
 			if (idle > 0)
 				(void) tg_worker_pause(LOOK_MS);
@@ -114,7 +125,7 @@ topgun_copier_main(Datum arg)
 	}
 	PG_CATCH();
 	{
-		leave_after_error();
+		leave_after_error(table, context);
 	}
 	PG_END_TRY();
 	tg_roster_unwant(TG_WORKER_COPIER, 0);

@@ -145,7 +145,10 @@ $cluster->failpoint($_, 'copy-range', 'pause') foreach 1, 2;
 start_resync(50001);
 ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM topgun.progress WHERE kind = 'copy'}), 'it is copied anew');
 ok($cluster->wait_until(1, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ '^COPY .SELECT topgun_internal'}), 'from node 1');
-$cluster->kill9_postmaster(1);
+$cluster->kill9_and_wait(1);
+ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM topgun.stat_table WHERE table_name = 'big' AND state = 'copying' AND reason ~ 'peer'}),
+	'the table says what its copy waits for');
+$cluster->node(1)->start;
 $cluster->failpoint(2, 'copy-range', 'off');
 $cluster->wait_attached(3, 'big');
 ok($cluster->wait_for_sync(120), 'the source was killed, the copy has gone on');
