@@ -54,6 +54,7 @@ require_no_transaction(FunctionCallInfo fcinfo)
 	CallContext *context = (CallContext *) fcinfo->context;
 
 	PreventCommandDuringRecovery("topgun.merge_batch()");
+	PreventCommandIfReadOnly("topgun.merge_batch()");
 	if (context == NULL || !IsA(context, CallContext) || context->atomic)
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -98,6 +99,7 @@ put_job(ReturnSetInfo *result, const TgProgress *job)
 	static const char *const kinds[] = {
 		[TG_JOB_MERGE_BATCH] = "merge_batch",
 		[TG_JOB_COPY] = "copy",
+		[TG_JOB_PULL] = "pull",
 	};
 	static const char *const phases[] = {
 		[TG_PHASE_STARTING] = "starting",
@@ -119,6 +121,7 @@ put_job(ReturnSetInfo *result, const TgProgress *job)
 	};
 	bool		nulls[lengthof(values)] = {0};
 
+	nulls[2] = !OidIsValid(job->relid);
 	nulls[3] = job->peer == 0;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }

@@ -13,6 +13,7 @@
 #include "access/xlog.h"
 #include "base/compat.h"
 #include "bulk/job.h"
+#include "bulk/slice_file.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -76,7 +77,7 @@ tg_job_wake(TgJob *job)
 }
 
 /*
- * The transaction of a slice has committed.
+ * The transaction of a slice has committed: the slice is done, and its file goes.
  */
 void
 tg_job_finish_slice(TgJob *job, const TgSliceRun *run)
@@ -89,6 +90,7 @@ tg_job_finish_slice(TgJob *job, const TgSliceRun *run)
 		shared->counters[i] += run->counters[i];
 	shared->last_commit = Max(shared->last_commit, XactLastCommitEnd);
 	tg_pool_unlock();
+	tg_slice_remove(&shared->files, run->slice);
 }
 
 /*

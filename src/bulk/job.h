@@ -40,7 +40,6 @@ typedef struct TgJobShared
 
 	/* lock free */
 	pg_atomic_uint32 is_stopped;	/* do not begin anything more */
-	pg_atomic_uint64 rows;		/* dealt with, for the eye */
 
 	/* under "topgun pool", as are the slices */
 	int64		counters[TG_JOB_COUNTERS];
@@ -56,6 +55,7 @@ typedef struct TgJob
 	TgSlices   *slices;
 	const void *params;
 	int			worker;			/* TG_ANY_WORKER: the leader */
+	int			slice;			/* that this process runs */
 	struct TgJobCrew *crew;		/* of the leader */
 	MemoryContext context;		/* lives as long as this */
 	void	   *kept;			/* what a slice leaves for the next one that

@@ -126,7 +126,6 @@ init_shared(TgJobShared *shared, const TgJobSpec *spec, dsm_segment *segment)
 	shared->nworkers = spec->nworkers;
 	shared->lock_timeout_ms = LockTimeout;
 	pg_atomic_init_u32(&shared->is_stopped, 0);
-	pg_atomic_init_u64(&shared->rows, 0);
 	SharedFileSetInit(&shared->files, segment);
 }
 
@@ -380,13 +379,15 @@ tell_progress(TgJob *job)
 {
 	int			done;
 	int			total;
+	int64		rows;
 
 	tg_pool_lock();
 	done = job->slices->ndone;
 	total = job->slices->nslices;
+	rows = job->slices->rows;
 	tg_pool_unlock();
 	tg_progress_set_slices(job->crew->place, done, total);
-	tg_progress_set_rows(job->crew->place, pg_atomic_read_u64(&job->shared->rows));
+	tg_progress_set_rows(job->crew->place, rows);
 }
 
 /*
@@ -396,7 +397,9 @@ tell_progress(TgJob *job)
 void
 tg_job_check(TgJob *job, int64 rows)
 {
-	pg_atomic_fetch_add_u64(&job->shared->rows, rows);
+	tg_pool_lock();
+	tg_slices_count(job->slices, job->slice, rows);
+	tg_pool_unlock();
 	CHECK_FOR_INTERRUPTS();
 	if (job->worker == TG_ANY_WORKER)
 		tell_progress(job);
@@ -467,6 +470,22 @@ run_errand(void *arg)
 }
 
 /*
+ * As workers have it.
+ */
+static void
+set_up_transaction(void)
+{
+	static const char *const settings[][2] = {
+		{"synchronous_commit", "off"},
+		{"transaction_isolation", "read committed"},
+	};
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
+}
+
+/*
  * Run a slice in this session, in a transaction of its own.
  */
 static void
@@ -479,12 +498,11 @@ do_one_here(TgJob *job, TgRunSlice run_slice)
 	ErrorData  *error;
 
 	tg_pool_lock();
-	errand.run.slice = tg_slices_take(job->slices, TG_ANY_WORKER);
+	errand.run.slice = job->slice = tg_slices_take(job->slices, TG_ANY_WORKER);
 	tg_pool_unlock();
 	Assert(errand.run.slice != TG_NO_SLICE);
 
-	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
+	set_up_transaction();
 	error = tg_attempt(run_errand, &errand);
 	if (error != NULL && !tg_job_may_retry(job, errand.run.slice, error->sqlerrcode))
 		ReThrowError(error);
@@ -501,14 +519,14 @@ do_one_here(TgJob *job, TgRunSlice run_slice)
 }
 
 static bool
-is_done(TgJob *job)
+is_idle(TgJob *job)
 {
-	bool		done;
+	bool		idle;
 
 	tg_pool_lock();
-	done = tg_slices_are_done(job->slices);
+	idle = tg_slices_are_idle(job->slices);
 	tg_pool_unlock();
-	return done;
+	return idle;
 }
 
 static void
@@ -544,18 +562,18 @@ flush_commits(TgJob *job)
 }
 
 /*
- * Wait until all slices are done and on disk; do them here if there are no
- * workers.  Call it inside SPI that may end transactions, and in a transaction
- * that has done nothing.
+ * Wait until all slices that have been added are done; do them here if there
+ * are no workers.  Call it inside SPI that may end transactions, and in a
+ * transaction that has done nothing.
  */
 void
-tg_job_wait(TgJob *job, TgRunSlice run_slice)
+tg_job_drain(TgJob *job, TgRunSlice run_slice)
 {
 	for (;;)
 	{
 		look_after_workers(job);
 		tell_progress(job);
-		if (is_done(job))
+		if (is_idle(job))
 			break;
 		if (job->crew->nmembers == 0)
 		{
@@ -567,6 +585,15 @@ tg_job_wait(TgJob *job, TgRunSlice run_slice)
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/*
+ * The same when no more will be added; they are on disk then.
+ */
+void
+tg_job_wait(TgJob *job, TgRunSlice run_slice)
+{
+	tg_job_drain(job, run_slice);
 	wait_for_ends(job);
 	look_after_workers(job);
 	flush_commits(job);

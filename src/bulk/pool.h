@@ -8,7 +8,8 @@
  * harmless.
  *
  * The leader:	tg_job_begin(), then tg_job_add_slice() as often as it likes,
- * tg_job_close(), tg_job_wait() and, whatever happens, tg_job_end().
+ * tg_job_close(), tg_job_wait() and, whatever happens, tg_job_end().  It may wait
+ * with tg_job_drain() in between.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +34,7 @@ extern SharedFileSet *tg_job_files(TgJob *job);
 extern int	tg_job_next_slice(TgJob *job);
 extern void tg_job_add_slice(TgJob *job);
 extern void tg_job_close(TgJob *job);
+extern void tg_job_drain(TgJob *job, TgRunSlice run_slice);
 extern void tg_job_wait(TgJob *job, TgRunSlice run_slice);
 extern int64 tg_job_counter(TgJob *job, int counter);
 extern void tg_job_end(TgJob *job);

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -76,6 +77,9 @@ set_up_session(TgJobShared *shared)
 	SetConfigOption("statement_timeout", "0", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
+	/* which the server may not have yet */
+	if (GetConfigOption("transaction_timeout", true, false) != NULL)
+		SetConfigOption("transaction_timeout", "0", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("application_name", "topgun bulk worker", PGC_USERSET, PGC_S_SESSION);
 }
@@ -115,6 +119,7 @@ do_slice(TgJob *job, int slice, TgRunSlice run_slice)
 {
 	TgSliceRun	run = {.job = job,.params = job->params,.files = &job->shared->files,.slice = slice};
 
+	job->slice = slice;
 	PG_TRY();
 	{
 		run_in_transaction(&run, run_slice);
@@ -154,6 +159,15 @@ take(TgJob *job, int *slice)
 	return more;
 }
 
+static void
+take_config(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
 /*
  * The life of a worker: do slices of the job in this memory segment, as the
  * function for its kind says, until all are done or the leader has stopped.
@@ -182,5 +196,6 @@ tg_job_work(dsm_handle handle, int worker, const TgRunSlice *run_slice)
 			ResetLatch(MyLatch);
 		}
 		CHECK_FOR_INTERRUPTS();
+		take_config();
 	}
 }

@@ -18,6 +18,7 @@ typedef enum TgJobKind
 {
 	TG_JOB_MERGE_BATCH,
 	TG_JOB_COPY,
+	TG_JOB_PULL,
 	TG_JOB_KINDS				/* how many there are */
 } TgJobKind;
 

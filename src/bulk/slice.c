@@ -53,12 +53,17 @@ push_tail(TgSlices *slices, int number)
 	queue->length++;
 }
 
+/*
+ * Back to where it was taken from: what was done of it counts for nothing.
+ */
 static void
 push_head(TgSlices *slices, int number)
 {
 	TgSlice    *slice = &slices->slices[number];
 	TgSliceQueue *queue = &slices->queues[slice->queue];
 
+	slices->rows -= slice->rows;
+	slice->rows = 0;
 	slice->state = TG_SLICE_READY;
 	slice->worker = TG_ANY_WORKER;
 	slice->prev = TG_NO_SLICE;
@@ -223,10 +228,30 @@ tg_slices_finish(TgSlices *slices, int slice)
 }
 
 /*
+ * Whoever runs the slice has dealt with so many rows more.
+ */
+void
+tg_slices_count(TgSlices *slices, int slice, int64 rows)
+{
+	Assert(slices->slices[slice].state == TG_SLICE_RUNNING);
+	slices->slices[slice].rows += rows;
+	slices->rows += rows;
+}
+
+/*
+ * Are all slices done that have been added?
+ */
+bool
+tg_slices_are_idle(const TgSlices *slices)
+{
+	return slices->ndone == slices->nslices;
+}
+
+/*
  * Are all slices done, and no more to come?
  */
 bool
 tg_slices_are_done(const TgSlices *slices)
 {
-	return slices->is_closed && slices->ndone == slices->nslices;
+	return slices->is_closed && tg_slices_are_idle(slices);
 }

@@ -31,6 +31,7 @@ typedef struct TgSlice
 	int			queue;
 	int			worker;			/* that runs it */
 	int			tries;			/* how often it was taken */
+	int64		rows;			/* dealt with so far */
 	int			prev;			/* neighbours in the queue, or TG_NO_SLICE */
 	int			next;
 } TgSlice;
@@ -51,6 +52,7 @@ typedef struct TgSlices
 	int			nqueues;
 	int			nslices;
 	int			ndone;
+	int64		rows;			/* of all slices */
 	int			max_slices;
 	TgSliceQueue queues[TG_MAX_JOB_WORKERS];
 	TgSlice		slices[FLEXIBLE_ARRAY_MEMBER];
@@ -65,6 +67,8 @@ extern void tg_slices_close(TgSlices *slices);
 extern int	tg_slices_take(TgSlices *slices, int worker);
 extern void tg_slices_put_back(TgSlices *slices, int slice);
 extern void tg_slices_finish(TgSlices *slices, int slice);
+extern void tg_slices_count(TgSlices *slices, int slice, int64 rows);
+extern bool tg_slices_are_idle(const TgSlices *slices);
 extern bool tg_slices_are_done(const TgSlices *slices);
 
 #endif							/* TG_BULK_SLICE_H */

@@ -152,3 +152,48 @@ tg_slice_close(TgSliceReader *reader)
 	pfree(reader->buf.data);
 	pfree(reader->changes);
 }
+
+/*
+ * Write the file of a slice that is not made of changes.
+ */
+void
+tg_slice_put(SharedFileSet *files, int slice, TgBytes bytes)
+{
+	TgSliceWriter writer;
+
+	tg_slice_create(&writer, files, slice);
+	BufFileWrite(writer.file, unconstify(char *, bytes.data), bytes.len);
+	tg_slice_complete(&writer);
+}
+
+/*
+ * Read it, in the current memory context.
+ */
+TgBytes
+tg_slice_get(SharedFileSet *files, int slice)
+{
+	char		name[NAME_SIZE];
+	BufFile    *file;
+	int64		len;
+	char	   *data;
+
+	name_of(slice, name);
+	file = BufFileOpenFileSet(&files->fs, name, O_RDONLY, false);
+	len = BufFileSize(file);
+	data = palloc_extended(Max(len, 1), MCXT_ALLOC_HUGE);
+	require_bytes(BufFileRead(file, data, len), len);
+	BufFileClose(file);
+	return tg_bytes(data, len);
+}
+
+/*
+ * The slice is done: its file, if it has one, may go.
+ */
+void
+tg_slice_remove(SharedFileSet *files, int slice)
+{
+	char		name[NAME_SIZE];
+
+	name_of(slice, name);
+	BufFileDeleteFileSet(&files->fs, name, true);
+}

@@ -30,6 +30,10 @@ typedef struct TgSliceReader
 	int			nchanges;
 } TgSliceReader;
 
+extern void tg_slice_put(SharedFileSet *files, int slice, TgBytes bytes);
+extern TgBytes tg_slice_get(SharedFileSet *files, int slice);
+extern void tg_slice_remove(SharedFileSet *files, int slice);
+
 extern void tg_slice_create(TgSliceWriter *writer, SharedFileSet *files, int slice);
 extern void tg_slice_write(TgSliceWriter *writer, const TgChange *change);
 extern void tg_slice_complete(TgSliceWriter *writer);

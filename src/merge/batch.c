@@ -194,6 +194,22 @@ try_exchange(Attempt *all, ErrorData **errors)
 }
 
 /*
+ * The rows that could make room are in somebody else's hands: let the caller
+ * see to all of them.
+ */
+static void
+leave_conflicts(Attempt *all, ErrorData **errors)
+{
+	for (int i = 0; i < all->nchanges; i++)
+	{
+		if (!takes_part_in_exchange(all->changes[i], errors[i]))
+			continue;
+		errors[i] = NULL;
+		all->merge->nleft++;
+	}
+}
+
+/*
  * Each change the ordinary way, and no insertion that fails may hide that the
  * row was deleted.  The errors go to their places.
  */
@@ -301,7 +317,8 @@ put_aside(TgMerge *merge, TgTableId table, const TgChange *change, const ErrorDa
  * Merge changes of one table between tg_merge_begin() and tg_merge_end().
  * The clock must have observed their stamps, unless they are imported, and the
  * caller holds a lock on the table since it has found it to look as it does
- * where they come from.  A row that cannot be applied goes into quarantine;
+ * where they come from.  A row that cannot be applied goes into quarantine, or
+ * is left if the merge says so;
  * errors that blame no row, as a deadlock, abort the transaction, and merging
  * all of it again is harmless.
  */
@@ -317,7 +334,10 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 	for (int i = 0; i < nchanges; i++)
 		all.changes[i] = &changes[i];
 	merge_in_batches(&all, errors);
-	try_exchange(&all, errors);
+	if (merge->leaves_conflicts)
+		leave_conflicts(&all, errors);
+	else
+		try_exchange(&all, errors);
 	for (int i = 0; i < nchanges; i++)
 		if (errors[i] != NULL)
 			put_aside(merge, table, &changes[i], errors[i]);

@@ -60,6 +60,20 @@ tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector)
 }
 
 /*
+ * Add up what was done.
+ */
+void
+tg_counts_add(TgMergeCounts *counts, const TgMergeCounts *more)
+{
+	counts->applied += more->applied;
+	counts->older += more->older;
+	counts->equal += more->equal;
+	counts->conflicts += more->conflicts;
+	counts->quarantined += more->quarantined;
+	counts->deleted += more->deleted;
+}
+
+/*
  * All changes are merged.
  */
 void

@@ -45,11 +45,15 @@ typedef struct TgMerge
 								 * written gets fresh ones */
 	bool		expects_absent; /* do not look rows up before their insertion,
 								 * until one turns out to be there */
+	bool		leaves_conflicts;	/* what unique values are in the way of is
+									 * left, and counted here: */
+	int64		nleft;
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
 	int			guc_nest;
 } TgMerge;
 
+extern void tg_counts_add(TgMergeCounts *counts, const TgMergeCounts *more);
 extern void tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector);
 extern void tg_merge_end(TgMerge *merge);
 extern TgTarget *tg_merge_open_table(TgTableId id, LOCKMODE lockmode);

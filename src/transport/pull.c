@@ -11,6 +11,9 @@
  * An answer without changes still moves the cursor, in memory; it is stored
  * now and then, since reading that much again costs little.
  *
+ * Far behind, answers are merged by workers, each answer as a whole before the
+ * cursor moves; meanwhile the next one is asked for, and comes.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -98,6 +101,15 @@ take_settled(TgPull *pull)
 }
 
 /*
+ * Where the answer begins that has not been asked for.
+ */
+static TgCursor
+asked_so_far(TgPull *pull)
+{
+	return pull->merging != NULL ? pull->merging->to.cursor : pull->at.cursor;
+}
+
+/*
  * Ask, and let the peer wait up to wait_ms for something to answer.  Needs a
  * transaction; the answer may be received in another.
  */
@@ -107,7 +119,7 @@ tg_pull_send(TgPull *pull, int wait_ms)
 	TgPullRequest request = {
 		.asker = pull->node,
 		.epoch = 1,
-		.cursor = pull->at.cursor,
+		.cursor = asked_so_far(pull),
 		.give_back = pull->give_back,
 		.max_bytes = ANSWER_BYTES
 	};
@@ -128,28 +140,37 @@ tg_pull_send(TgPull *pull, int wait_ms)
 	pull_params[0].data = buf.data;
 	pull_params[0].len = buf.len;
 
-	snprintf(position, sizeof(position), INT64_FORMAT, (int64) pull->at.cursor.position);
-	snprintf(wait, sizeof(wait), "%d", pull->at.cursor.position == 0 ? 0 : wait_ms);
+	snprintf(position, sizeof(position), INT64_FORMAT, (int64) request.cursor.position);
+	snprintf(wait, sizeof(wait), "%d", request.cursor.position == 0 ? 0 : wait_ms);
 	tg_link_execute(pull->link, "wait", 2, wait_params);
 	tg_link_execute(pull->link, "pull", 1, pull_params);
 	pfree(buf.data);
 }
 
-/*
- * Merge the changes and store how far we are, in one transaction.  It commits
- * asynchronously if the caller has set that.
- */
 static void
-merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, Size bytes)
+merge_in(const TgAnswer *answer, TgPull *pull, const TgPeerCursor *to, TgMergeCounts *counts)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	TgMerge		merge;
 
-	StartTransactionCommand();
 	tg_answer_observe(answer);
 	tg_merge_begin(&merge, pull->peer, to->vector);
 	tg_answer_merge(answer, &merge);
 	tg_merge_end(&merge);
+	tg_counts_add(counts, &merge.counts);
+}
+
+/*
+ * Merge the changes, if workers have not done it, and store how far we are, in
+ * one transaction.  It commits asynchronously if the caller has set that.
+ */
+static void
+merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, TgMergeCounts *counts, Size bytes)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	if (answer != NULL)
+		merge_in(answer, pull, to, counts);
 	if (!tg_tables_in_step())
 		to->vector = pull->at.vector;	/* claim nothing that was left */
 	tg_journal_set_source(pull->peer, to->vector);
@@ -160,7 +181,7 @@ merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, Size bytes)
 	MemoryContextSwitchTo(caller);
 	TG_FAILPOINT("pull-after-commit");
 
-	tg_peer_add_counts(pull->peer, &merge.counts, bytes);
+	tg_peer_add_counts(pull->peer, counts, bytes);
 	pull->saved_at = GetCurrentTimestamp();
 	if (pull->pending_lsn == 0)
 	{
@@ -199,6 +220,115 @@ has_metadata(const TgAnswer *answer)
 }
 
 /*
+ * All up to this cursor is merged.
+ */
+static void
+arrive(TgPull *pull, const TgPeerCursor *to, TgPosition last_position, bool complete)
+{
+	move_to(pull, to);
+	tg_peer_set_merged(pull->peer, to->cursor, last_position, pull->give_back && complete);
+	if (complete)
+		pull->give_back = false;
+}
+
+/*
+ * Have workers merge an answer, if it is worth that: as long as there is more
+ * to come.
+ */
+static bool
+start_merging(TgPull *pull, const TgAnswer *answer, const TgPeerCursor *to, TgBytes bytes)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	TgPulled   *pulled;
+
+	if (tg_merge_workers == 0 || !tg_crew_suits(answer) ||
+		(pull->crew == NULL && answer->head.complete) ||
+		(pull->crew != NULL && !tg_crew_has_room(pull->crew, answer)))
+		return false;
+
+	StartTransactionCommand();
+	tg_answer_observe(answer);
+	if (pull->crew == NULL)
+		pull->crew = tg_crew_begin(pull->peer, tg_merge_workers, pull->context);
+	tg_crew_start(pull->crew, answer, to->vector);
+	CommitTransactionCommand();
+
+	MemoryContextSwitchTo(AllocSetContextCreate(pull->context, "topgun pulled", ALLOCSET_DEFAULT_SIZES));
+	pulled = palloc0(sizeof(TgPulled));
+	pulled->context = CurrentMemoryContext;
+	pulled->bytes = tg_bytes(memcpy(palloc_extended(bytes.len, MCXT_ALLOC_HUGE), bytes.data, bytes.len),
+							 bytes.len);
+	pulled->last_position = answer->head.last_position;
+	pulled->complete = answer->head.complete;
+	pulled->to = *to;
+	pulled->to.vector = tg_vector_copy(to->vector);
+	pull->merging = pulled;
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+/*
+ * Wait for the workers, and store how far we are.
+ */
+static void
+finish_merging(TgPull *pull)
+{
+	TgPulled   *pulled = pull->merging;
+	TgMergeCounts counts = {0};
+	MemoryContext caller = CurrentMemoryContext;
+	TgAnswer	answer;
+
+	if (pulled == NULL)
+		return;
+	MemoryContextSwitchTo(pulled->context);
+	if (tg_crew_finish(pull->crew, &counts))
+		merge_answer(pull, NULL, &pulled->to, &counts, pulled->bytes.len);
+	else
+	{
+		tg_answer_read(pulled->bytes, &answer);
+		merge_answer(pull, &answer, &pulled->to, &counts, pulled->bytes.len);
+	}
+	pull->merging = NULL;
+	arrive(pull, &pulled->to, pulled->last_position, pulled->complete);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(pulled->context);
+}
+
+static void
+end_crew(TgPull *pull)
+{
+	finish_merging(pull);
+	if (pull->crew != NULL)
+		tg_crew_end(pull->crew);
+	pull->crew = NULL;
+}
+
+/*
+ * Merge an answer, or have it merged.
+ */
+static void
+take_answer(TgPull *pull, const TgAnswer *answer, TgBytes bytes)
+{
+	TgPeerCursor to = {.peer = pull->peer,.cursor = answer->head.cursor};
+	TgMergeCounts counts = {0};
+
+	finish_merging(pull);
+	to.vector = tg_vector_copy(pull->at.vector);
+	(void) tg_vector_merge(to.vector, answer->head.vector);
+
+	if (must_save(pull, answer) && start_merging(pull, answer, &to, bytes))
+	{
+		if (answer->head.complete)
+			end_crew(pull);
+		return;
+	}
+	end_crew(pull);
+	if (must_save(pull, answer))
+		merge_answer(pull, answer, &to, &counts, bytes.len);
+	arrive(pull, &to, answer->head.last_position, answer->head.complete);
+}
+
+/*
  * Receive the answer to tg_pull_send() and merge it.  Runs outside of a
  * transaction; waits without one.  True if members or tables have changed.
  */
@@ -207,7 +337,6 @@ tg_pull_receive(TgPull *pull, int wait_ms)
 {
 	TgBytes		bytes;
 	TgAnswer	answer;
-	TgPeerCursor to = {.peer = pull->peer};
 
 	Assert(!IsTransactionState());
 
@@ -220,17 +349,7 @@ tg_pull_receive(TgPull *pull, int wait_ms)
 				 errmsg("node %d answers where node %d should", answer.head.sender, pull->peer),
 				 errhint("See the connection strings in topgun.node.")));
 
-	to.cursor = answer.head.cursor;
-	to.vector = tg_vector_copy(pull->at.vector);
-	(void) tg_vector_merge(to.vector, answer.head.vector);
-
-	if (must_save(pull, &answer))
-		merge_answer(pull, &answer, &to, bytes.len);
-	move_to(pull, &to);
-	tg_peer_set_merged(pull->peer, to.cursor, answer.head.last_position,
-					   pull->give_back && answer.head.complete);
+	take_answer(pull, &answer, bytes);
 	pull->behind = !answer.head.complete;
-	if (answer.head.complete)
-		pull->give_back = false;
 	return has_metadata(&answer);
 }

@@ -10,8 +10,18 @@
 
 #include "access/xlogdefs.h"
 #include "journal/cursor.h"
+#include "transport/crew.h"
 #include "transport/link.h"
-#include "transport/wire.h"
+
+/* An answer that workers are merging. */
+typedef struct TgPulled
+{
+	MemoryContext context;		/* of all that is in here */
+	TgBytes		bytes;
+	TgPosition	last_position;	/* of the peer's newest transaction */
+	bool		complete;
+	TgPeerCursor to;			/* where we are when it is merged */
+} TgPulled;
 
 /* One puller's state between its transactions. */
 typedef struct TgPull
@@ -30,6 +40,8 @@ typedef struct TgPull
 	bool		give_back;		/* until one complete answer */
 	bool		behind;			/* the last answer was not complete */
 	TimestampTz saved_at;
+	TgCrew	   *crew;			/* workers that merge large answers, or NULL */
+	TgPulled   *merging;		/* what they are merging, or NULL */
 	MemoryContext context;		/* of the vector; lives as long as the link */
 } TgPull;
 

@@ -14,12 +14,14 @@
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
 #include "transport/copy_slice.h"
+#include "transport/crew.h"
 #include "worker/bulk_worker.h"
 
 /* What the slices of each kind of job are run by. */
 static const TgRunSlice run_slice[TG_JOB_KINDS] = {
 	[TG_JOB_MERGE_BATCH] = tg_merge_batch_slice,
 	[TG_JOB_COPY] = tg_copy_slice,
+	[TG_JOB_PULL] = tg_crew_slice,
 };
 
 /*
