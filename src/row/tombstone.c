@@ -34,7 +34,11 @@
 
 #define BATCH_TUPLES	500		/* written together */
 #define BATCH_BYTES		65536
-#define WALK_STEPS		8		/* before looking a hash up in the index */
+#define WALK_STEPS		4		/* before looking a hash up in the index */
+#define WORTH_HITS		8		/* such a look-up pays if so many hashes need
+								 * none of their own after it */
+#define MAX_PATIENCE	4096	/* hashes that are looked up one by one where
+								 * it does not pay */
 
 typedef struct TombstoneShared
 {
@@ -186,6 +190,11 @@ struct TgTombstoneWriter
 	int32		begin;			/* the scan has been at hashes from here ... */
 	int32		next;			/* ... to here, which is in "old" */
 	bool		at_end;			/* there is none */
+	int			hits;			/* hashes since it was begun anew */
+	int			patience;		/* how many go without it if these were few */
+	int			nsingle;		/* how many of them are left */
+	IndexScanDesc single;		/* of one hash */
+	TupleTableSlot *single_old;
 
 	/* those that are not yet written */
 	TupleDesc	desc;			/* a copy, so that slots need not pin it */
@@ -210,6 +219,8 @@ tg_tombstones_begin(void)
 	writer->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	writer->scan = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
 	writer->old = table_slot_create(writer->rel, NULL);
+	writer->single = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
+	writer->single_old = table_slot_create(writer->rel, NULL);
 	writer->context = AllocSetContextCreate(CurrentMemoryContext, "topgun tombstones",
 											ALLOCSET_DEFAULT_SIZES);
 	return writer;
@@ -236,6 +247,21 @@ restart_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
 	writer->table = table;
 	writer->begin = hash;
 	advance_scan(writer);
+
+	/* such a scan reads a page of the index to its end */
+	writer->patience = writer->hits >= WORTH_HITS ? 0 : Min(writer->patience * 2 + 4, MAX_PATIENCE);
+	writer->nsingle = writer->patience;
+	writer->hits = 0;
+}
+
+/*
+ * Has the scan to be moved to get at this hash?
+ */
+static bool
+is_elsewhere(TgTombstoneWriter *writer, TgTableId table, int32 hash)
+{
+	return writer->table != table || hash < writer->begin ||
+		(!writer->at_end && writer->next < hash);
 }
 
 /*
@@ -247,6 +273,7 @@ move_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
 {
 	int			steps = 0;
 
+	writer->hits++;
 	if (writer->table != table || hash < writer->begin)
 		restart_scan(writer, table, hash);
 	while (!writer->at_end && writer->next < hash)
@@ -258,39 +285,63 @@ move_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
 	}
 }
 
+/*
+ * Remove a tombstone that is one of the key's, and older.  One that somebody
+ * else is removing now is left to him.  False if it is the key's, but not
+ * older.
+ */
 static bool
-is_old_of_key(TgTombstoneWriter *writer, TgTable *table, TgBytes key, TgStamp *stamp)
+remove_if_older(TgTombstoneWriter *writer, TupleTableSlot *old, TgTable *table, TgBytes key,
+				TgStamp than)
 {
 	bool		isnull;
-	Datum		bytes = slot_getattr(writer->old, TG_TOMBSTONE_KEY, &isnull);
+	Datum		bytes = slot_getattr(old, TG_TOMBSTONE_KEY, &isnull);
+	TgStamp		stamp = DatumGetTgStamp(slot_getattr(old, TG_TOMBSTONE_STAMP, &isnull));
+	TM_FailureData failure;
 
-	*stamp = DatumGetTgStamp(slot_getattr(writer->old, TG_TOMBSTONE_STAMP, &isnull));
-	return tg_key_equal(table->key, tg_bytes_of_varlena(DatumGetByteaPP(bytes)), key);
+	if (!tg_key_equal(table->key, tg_bytes_of_varlena(DatumGetByteaPP(bytes)), key))
+		return true;
+	if (stamp >= than)
+		return false;
+	(void) heap_delete(writer->rel, &old->tts_tid, GetCurrentCommandId(true),
+					   InvalidSnapshot, false, &failure, false);
+	return true;
 }
 
 /*
- * Remove the older tombstones of the key.  One that somebody else is removing
- * now is left to him.  False if there is one that is not older.
+ * Look one hash up.
+ */
+static bool
+remove_older_single(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp than)
+{
+	ScanKeyData keys[2];
+	bool		is_newest = true;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
+	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(hash));
+	index_rescan(writer->single, keys, 2, NULL, 0);
+	while (index_getnext_slot(writer->single, ForwardScanDirection, writer->single_old))
+		is_newest &= remove_if_older(writer, writer->single_old, table, key, than);
+	return is_newest;
+}
+
+/*
+ * Remove the older tombstones of the key.  False if there is one that is not
+ * older.
  */
 static bool
 remove_older(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp than)
 {
 	bool		is_newest = true;
 
+	if (writer->nsingle > 0 && is_elsewhere(writer, table->id, hash))
+	{
+		writer->nsingle--;
+		return remove_older_single(writer, table, key, hash, than);
+	}
 	move_scan(writer, table->id, hash);
 	for (; !writer->at_end && writer->next == hash; advance_scan(writer))
-	{
-		TM_FailureData failure;
-		TgStamp		stamp;
-
-		if (!is_old_of_key(writer, table, key, &stamp))
-			continue;
-		if (stamp >= than)
-			is_newest = false;
-		else
-			(void) heap_delete(writer->rel, &writer->old->tts_tid, GetCurrentCommandId(true),
-							   InvalidSnapshot, false, &failure, false);
-	}
+		is_newest &= remove_if_older(writer, writer->old, table, key, than);
 	/* the next key may have the same hash: then look again */
 	writer->begin = hash == PG_INT32_MAX ? hash : hash + 1;
 	if (hash == PG_INT32_MAX)
@@ -375,7 +426,9 @@ tg_tombstones_end(TgTombstoneWriter *writer)
 	for (int i = 0; i < BATCH_TUPLES && writer->slots[i] != NULL; i++)
 		ExecDropSingleTupleTableSlot(writer->slots[i]);
 	ExecDropSingleTupleTableSlot(writer->old);
+	ExecDropSingleTupleTableSlot(writer->single_old);
 	index_endscan(writer->scan);
+	index_endscan(writer->single);
 	index_close(writer->index, RowExclusiveLock);
 	UnregisterSnapshot(writer->snapshot);
 	table_close(writer->rel, RowExclusiveLock);
