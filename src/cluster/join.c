@@ -23,6 +23,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "base/catalog.h"
 #include "base/error.h"
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
@@ -34,8 +35,9 @@
 #include "executor/spi.h"
 #include "journal/append.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
 #include "row/table.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "transport/copy.h"
 #include "transport/cursors.h"
 #include "transport/link.h"
@@ -138,6 +140,8 @@ tg_join_begin(const char *name, const char *dsn, const char *via)
 	TgNodeId	node;
 	List	   *cursors;
 
+	/* two joins at a time: the second one finds a node */
+	LockRelationOid(tg_catalog_oid(TG_CAT_LOCAL_NODE), ShareUpdateExclusiveLock);
 	tg_require_not_a_node();
 	tg_require_sound_name(name);
 	tg_link_check_dsn(dsn);

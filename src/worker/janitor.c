@@ -82,7 +82,7 @@ keep_workers(void)
 static bool
 keep_copier(void)
 {
-	if (tg_copy_is_wanted())
+	if (tg_node_id() != 0 && tg_copy_is_wanted())
 		tg_roster_want(TG_WORKER_COPIER, 0);
 	return false;
 }
