@@ -109,10 +109,10 @@ sub set_repair_interval
 
 $cluster->wait_for_sync or die 'not in sync';
 set_repair_interval('0');
-$cluster->failpoint($_->[0], $_->[1], 'pause') foreach [ 3, 'link-1' ], [ 3, 'link-2' ], [ 2, 'link-1' ];
+$cluster->failpoint($_->[0], $_->[1], 'pause') foreach [ 3, 'link-1' ], [ 3, 'link-2' ], [ 3, 'copy-step' ], [ 2, 'link-1' ];
 sleep(1);
 # node 1 has been copied, it is the turn of node 2
-$cluster->sql(3, q{UPDATE topgun.table_state SET state = 'copying', copy_from = 2, copy_after = '\x00010001'
+$cluster->sql(3, q{UPDATE topgun.table_state SET state = 'copying', copy_from = 2, copy_after = '\x00010001000000000000000000'
 	WHERE relid = 'item'::regclass});
 $cluster->sql(1, 'DELETE FROM item WHERE id BETWEEN 17001 AND 17100');
 $cluster->sql(1, q{UPDATE item SET t = 'cut' WHERE id BETWEEN 17101 AND 17200});
@@ -128,7 +128,7 @@ ok($is_behind, 'the journal is cut while a table is copied');
 $log = -s $cluster->node(3)->logfile;
 $cluster->failpoint(3, 'link-1', 'off');
 $cluster->node(3)->wait_for_log(qr/came back to node/, $log);
-$cluster->failpoint(3, 'link-2', 'off');
+$cluster->failpoint(3, $_, 'off') foreach 'link-2', 'copy-step';
 ok($cluster->wait_until(3, q{SELECT state = 'synced' FROM topgun.table_state WHERE relid = 'item'::regclass}),
 	'the copy ends');
 is($cluster->sql(3, 'SELECT count(*) FROM item WHERE id BETWEEN 17001 AND 17100'), '0', 'deletions have come');
