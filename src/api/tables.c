@@ -16,10 +16,9 @@
 #include "catalog/pg_authid_d.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
+#include "cluster/tables.h"
 #include "commands/sequence.h"
-#include "digest/tree_store.h"
 #include "fmgr.h"
-#include "journal/fold.h"
 #include "journal/stamping.h"
 #include "miscadmin.h"
 #include "row/stamp.h"
@@ -191,7 +190,6 @@ topgun_remove_table(PG_FUNCTION_ARGS)
 	tg_sql_run("DELETE FROM topgun.replicated_table WHERE id = %d", id);
 	tg_sql_run("DELETE FROM topgun.table_state WHERE table_id = %d", id);
 	tg_sql_end(&session);
-	(void) tg_fold_lock(true);
-	tg_tree_forget(id);
+	tg_table_forget(id);
 	PG_RETURN_VOID();
 }

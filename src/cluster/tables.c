@@ -158,26 +158,37 @@ attached_id(Oid relid)
 }
 
 /*
+ * Forget what this node keeps of a table that is replicated no more and has no
+ * state any more.  Its id is never used again.
+ */
+void
+tg_table_forget(TgTableId table)
+{
+	TgSqlSession session;
+
+	tg_ranges_forget(table);
+	(void) tg_fold_lock(true);
+	tg_tree_forget(table);
+
+	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
+	(void) tg_sql_run("DELETE FROM topgun.tombstone WHERE table_id = %d", table);
+	(void) tg_sql_run("DELETE FROM topgun.truncation WHERE table_id = %d", table);
+	(void) tg_sql_run("DELETE FROM topgun.quarantine WHERE table_id = %d", table);
+	tg_sql_end(&session);
+}
+
+/*
  * The cluster does not replicate the table any more: leave it as it was found.
  */
 static void
 forget_table(void *arg)
 {
 	const TgTableState *state = arg;
-	TgSqlSession session;
 
 	if (attached_id(state->relid) == state->table)
 		tg_table_detach(state->relid);
 	tg_table_state_remove(state->table);
-	tg_ranges_forget(state->table);
-	(void) tg_fold_lock(true);
-	tg_tree_forget(state->table);
-
-	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	(void) tg_sql_run("DELETE FROM topgun.tombstone WHERE table_id = %d", state->table);
-	(void) tg_sql_run("DELETE FROM topgun.truncation WHERE table_id = %d", state->table);
-	(void) tg_sql_run("DELETE FROM topgun.quarantine WHERE table_id = %d", state->table);
-	tg_sql_end(&session);
+	tg_table_forget(state->table);
 }
 
 /*

@@ -23,6 +23,7 @@ typedef struct TgListedTable
 extern List *tg_tables_listed(void);
 extern bool tg_table_is_listed(List *tables, TgTableId id);
 extern void tg_table_attach_listed(const TgListedTable *table, TgNodeId copy_from);
+extern void tg_table_forget(TgTableId table);
 extern bool tg_tables_reconcile(void);
 
 #endif							/* TG_CLUSTER_TABLES_H */

@@ -1,12 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * src/worker/dropdb.c
- *	  Workers make way for DROP DATABASE, and for its use as a template.
+ *	  Workers make way for DROP DATABASE and DROP EXTENSION.
  *
  * A database cannot be dropped, renamed or copied while somebody is connected
  * to it.  Our workers are asked to leave first; if the statement fails all the
  * same, the launcher sends them back in.  Who may not do it, cannot disturb
  * them: what the server will check is checked before.
+ *
+ * DROP EXTENSION locks all tables of ours, in an order of its own: workers that
+ * are at work could deadlock with it.  They come back if it is rolled back.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "base/catalog.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
@@ -27,6 +31,9 @@
 #include "worker/roster.h"
 
 static ProcessUtility_hook_type prev_process_utility = NULL;
+
+/* This transaction has sent the workers out of its own database. */
+static bool is_cleared = false;
 
 /*
  * The database that the statement wants for itself, or NULL.
@@ -105,6 +112,38 @@ database_to_clear(Node *statement, ProcessUtilityContext context)
 	return is_allowed(statement, database) ? database : InvalidOid;
 }
 
+static bool
+drops_extension(Node *statement)
+{
+	ListCell   *lc;
+
+	if (!IsA(statement, DropStmt) || ((DropStmt *) statement)->removeType != OBJECT_EXTENSION)
+		return false;
+	foreach(lc, ((DropStmt *) statement)->objects)
+	{
+		if (strcmp(strVal(lfirst(lc)), "topgun") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+clear_own_database(void)
+{
+	is_cleared = true;
+	tg_roster_clear_database(MyDatabaseId);
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	if (is_cleared && event == XACT_EVENT_ABORT)
+		tg_roster_want_in(MyDatabaseId);
+	is_cleared = false;
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params,
@@ -115,6 +154,8 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	volatile bool is_gone = false;
 	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
 
+	if (drops_extension(pstmt->utilityStmt) && superuser() && tg_catalog_exists())
+		clear_own_database();
 	if (!OidIsValid(database))
 	{
 		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
@@ -143,4 +184,5 @@ tg_dropdb_install(void)
 {
 	prev_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+	RegisterXactCallback(end_transaction, NULL);
 }
