@@ -128,6 +128,37 @@ create_triggers(Oid relid, TgTableId id, bool stamping_by_trigger)
 		create_truncate_trigger(lfirst_oid(cell));
 }
 
+static void
+drop_triggers(Oid relid)
+{
+	const char *table = tg_sql_name(relid);
+	ListCell   *cell;
+
+	foreach(cell, leaves_of(relid))
+		tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_TRUNCATE,
+				   tg_sql_name(lfirst_oid(cell)));
+	tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_TRUNCATE, table);
+	tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_STAMP, table);
+	tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_CAPTURE, table);
+}
+
+/*
+ * Errors out if this node replicates the table already.  One that comes from a
+ * dump has the triggers that it had there, under an id that means nothing
+ * here.
+ */
+static void
+require_not_replicated(Relation rel)
+{
+	TgTableId	id = tg_table_id(rel);
+
+	if (id != 0 && tg_table_relid(id) == RelationGetRelid(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("table \"%s\" is already replicated", RelationGetRelationName(rel)),
+				 errhint("Use topgun.remove_table() first.")));
+}
+
 /*
  * Make a table of the current user a replicated one, under an id that no other
  * table has had.  Errors out with a hint if it cannot be replicated; then
@@ -143,17 +174,14 @@ tg_table_attach(Oid relid, TgTableId id, bool stamping_by_trigger)
 
 	Assert(id > 0);
 
-	if (tg_table_id(rel) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("table \"%s\" is already replicated", RelationGetRelationName(rel)),
-				 errhint("Use topgun.remove_table() first.")));
+	require_not_replicated(rel);
 	if (id >= TG_FIRST_USER_TABLE)
 		tg_attach_require_suitable(rel);
 	CheckTableNotInUse(rel, "topgun.add_table");
 	relation_close(rel, NoLock);
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
+	drop_triggers(relid);
 	if (!has_column)
 		tg_sql_run("ALTER TABLE %s ADD COLUMN %s topgun.stamp", table, TG_STAMP_COLUMN);
 	tg_sql_run("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT topgun.current_stamp()",
@@ -171,7 +199,6 @@ tg_table_detach(Oid relid)
 	Relation	rel = open_own_table(relid);
 	const char *table = tg_sql_name(relid);
 	TgSqlSession session;
-	ListCell   *cell;
 
 	if (tg_table_id(rel) == 0)
 		ereport(ERROR,
@@ -182,12 +209,7 @@ tg_table_detach(Oid relid)
 	relation_close(rel, NoLock);
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	foreach(cell, leaves_of(relid))
-		tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_TRUNCATE,
-				   tg_sql_name(lfirst_oid(cell)));
-	tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_TRUNCATE, table);
-	tg_sql_run("DROP TRIGGER IF EXISTS %s ON %s", TRIGGER_STAMP, table);
-	tg_sql_run("DROP TRIGGER %s ON %s", TRIGGER_CAPTURE, table);
+	drop_triggers(relid);
 	tg_sql_run("ALTER TABLE %s DROP COLUMN %s", table, TG_STAMP_COLUMN);
 	tg_sql_end(&session);
 }

@@ -82,6 +82,8 @@ attached_partition(AlterTableStmt *stmt)
 {
 	ListCell   *cell;
 
+	if (stmt->objtype != OBJECT_TABLE)
+		return NULL;			/* indexes have partitions, too */
 	foreach(cell, stmt->cmds)
 	{
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, cell);

@@ -89,6 +89,8 @@ tg_create_cluster(const char *name, const char *dsn)
 	tg_link_check_dsn(dsn);
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
+	/* a restored dump has the members of another cluster */
+	(void) tg_sql_run("TRUNCATE topgun.node");
 	tg_become_node(first, NULL);
 	insert_node(first, name, dsn);
 	tg_sql_end(&session);
