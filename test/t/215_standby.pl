@@ -1,0 +1,74 @@
+# A physical standby of a member is promoted and goes on as that member: with
+# its id, its place in the journals of the peers, and what it had lost of its
+# own writes given back by them.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use TopGun::Cluster;
+
+my $cluster = TopGun::Cluster->new(3);
+$cluster->on_all('CREATE TABLE item (id int PRIMARY KEY, v text)');
+$cluster->add_table('item');
+$cluster->sql(2, q{INSERT INTO item SELECT i, 'start' FROM generate_series(1, 1000) AS i});
+$cluster->wait_for_sync or die 'not in sync';
+
+my $member = $cluster->node(2);
+$member->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($member, 'base', has_streaming => 1);
+$standby->start;
+$cluster->sql(2, q{UPDATE item SET v = 'streamed' WHERE id <= 100; DELETE FROM item WHERE id > 990});
+$cluster->sql(1, q{UPDATE item SET v = 'by 1' WHERE id BETWEEN 101 AND 200});
+$cluster->wait_for_sync or die 'not in sync';
+$member->wait_for_catchup($standby, 'replay', $member->lsn('insert'));
+
+# --------------------------------------------------------------- while it follows
+is($standby->safe_psql('postgres', 'SELECT node_id, name FROM topgun.status'), '2|node2', 'a standby shows whose it is');
+is( $standby->safe_psql('postgres', 'SELECT rows, state FROM topgun.stat_table'),
+	$cluster->sql(2, 'SELECT rows, state FROM topgun.stat_table'), 'and the state of its tables');
+is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'topgun%'}),
+	'0', 'it has no worker of ours');
+my ($code, $out, $message) = $standby->psql('postgres', 'SELECT topgun.current_stamp()');
+like($message, qr/during recovery/, 'it makes no stamps');
+($code, $out, $message) = $standby->psql('postgres', 'SELECT topgun.wait_for_sync()');
+isnt($code, 0, 'and waits for nobody');
+
+# ------------------------------- it falls behind, and then its primary is lost
+$standby->stop('fast');
+$cluster->sql(2, q{UPDATE item SET v = 'lost by 2, kept by 1 and 3' WHERE id BETWEEN 201 AND 210});
+$cluster->sql(2, q{INSERT INTO item VALUES (2001, 'lost by 2, kept by 1 and 3'); DELETE FROM item WHERE id = 300});
+$cluster->wait_for_sync or die 'not in sync';
+my $lost = $cluster->sql(1, 'SELECT max(topgun_stamp::text) FROM item WHERE id BETWEEN 201 AND 210');
+my $port = $member->port;
+$member->stop('immediate');
+$cluster->sql(1, q{UPDATE item SET v = 'while 2 was away' WHERE id BETWEEN 401 AND 410; DELETE FROM item WHERE id = 500});
+
+# The peers know one address: it takes that over.
+$standby->append_conf('postgresql.conf', "port = $port");
+$standby->{_port} = $port;
+$standby->start;
+$standby->promote;
+$cluster->{nodes}[2] = $standby;
+
+# ------------------------------------------------------------ it is the member now
+ok($cluster->wait_until(2, q{SELECT count(*) = 2 FROM topgun.stat_peer WHERE state = 'streaming'}), 'it pulls from its peers');
+ok($cluster->wait_until($_, q{SELECT count(*) = 2 FROM topgun.stat_peer WHERE state = 'streaming'}), "node $_ pulls from it")
+  foreach 1, 3;
+$cluster->assert_converged;
+is($cluster->sql(2, 'SELECT node_id FROM topgun.status'), '2', 'its id is the old one');
+is($cluster->sql(2, q{SELECT count(*) FROM item WHERE v = 'lost by 2, kept by 1 and 3'}), '11', 'its peers gave back what it had lost');
+is($cluster->sql(2, 'SELECT count(*) FROM item WHERE id = 300'), '0', 'deletions, too');
+is($cluster->sql($_, 'SELECT count(*) FROM item WHERE id = 500'), '0', "what was done meanwhile is on node $_") foreach 1 .. 3;
+is($cluster->sql(2, q{SELECT count(*) FROM item WHERE v = 'while 2 was away'}), '10', 'updates as well');
+
+$cluster->sql(2, q{UPDATE item SET v = 'after' WHERE id BETWEEN 205 AND 215; INSERT INTO item VALUES (300, 'again')});
+is($cluster->sql(2, "SELECT bool_and(topgun_stamp OPERATOR(topgun.>) '$lost' AND topgun.stamp_node(topgun_stamp) = 2) FROM item WHERE v = 'after'"),
+	't', 'its stamps go on after those that it had given before');
+$cluster->assert_converged;
+is($cluster->sql(1, q{SELECT count(*) FROM item WHERE v IN ('after', 'again')}), '12', 'what it writes arrives');
+is($cluster->sql(2, 'SELECT topgun.wait_for_sync()'), 't', 'it knows that all is everywhere');
+
+$cluster->stop;
+done_testing();
