@@ -142,6 +142,7 @@ topgun_wait_for_sync(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("timeout must be a positive time of days or less")));
+	PreventCommandDuringRecovery("topgun.wait_for_sync()");
 	(void) tg_node_id_required();
 	PG_RETURN_BOOL(tg_wait_for_sync(timeout->day * SECS_PER_DAY * 1000L + timeout->time / 1000));
 }
@@ -163,6 +164,7 @@ topgun_sync_state(PG_FUNCTION_ARGS)
 Datum
 topgun_unique_id(PG_FUNCTION_ARGS)
 {
+	PreventCommandDuringRecovery("topgun.unique_id()");
 	PG_RETURN_INT64((int64) (tg_clock_tick(tg_node_id_required()) & PG_INT64_MAX));
 }
 

@@ -26,6 +26,7 @@ my $clusters_made = 0;
 #	join => 0		leave them databases without a cluster
 #	settings => ''	more lines for postgresql.conf
 #	initdb => []	more arguments for initdb
+#	servers => []	where the server of node 1, 2, .. is installed, if not in PATH
 sub new
 {
 	my ($class, $count, %options) = @_;
@@ -47,7 +48,8 @@ sub make_node
 {
 	my ($self, $i) = @_;
 	my $prefix = $self->{serial} > 1 ? "c$self->{serial}" : '';
-	my $node = PostgreSQL::Test::Cluster->new("${prefix}n$i");
+	my $server = ($self->{options}{servers} || [])->[ $i - 1 ];
+	my $node = PostgreSQL::Test::Cluster->new("${prefix}n$i", $server ? (install_path => $server) : ());
 	$node->init(
 		allows_streaming => 1,
 		extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $self->{options}{initdb} || [] } ]);
