@@ -6,7 +6,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TopGun::Cluster;
 
-my $rows = 5000;
+my $rows = 1000;
 my $cluster = TopGun::Cluster->new(2);
 my $dir = PostgreSQL::Test::Utils::tempdir();
 my @tables = ('item', 'parted', 'fed');
