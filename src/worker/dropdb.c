@@ -149,7 +149,7 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	Oid			database = database_to_clear(pstmt->utilityStmt, context);
+	volatile Oid database = database_to_clear(pstmt->utilityStmt, context);
 	bool		is_drop = IsA(pstmt->utilityStmt, DropdbStmt);
 	volatile bool is_gone = false;
 	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
