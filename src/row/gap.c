@@ -16,9 +16,8 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/nbtree.h"
-#include "base/compat.h"
 #include "row/gap.h"
+#include "row/key_scan.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -36,32 +35,13 @@ struct TgGap
 	IndexScanDesc scan;
 	bool		is_known;
 	bool		has_end;		/* a row is behind it */
-	MemoryContext bounds;		/* of the keys below; reset with each gap */
-	Datum		begin[INDEX_MAX_KEYS];	/* it is not in the gap itself */
+	TgKeyFrom	begin;			/* it is not in the gap itself */
+	MemoryContext end_context;	/* reset with each gap */
 	Datum		end[INDEX_MAX_KEYS];	/* nor is this one */
 	int			hits;			/* of this gap */
 	int			misses;			/* look-ups that have found nothing */
 	int			patience;		/* so many, before the next is looked for */
 };
-
-static int
-compare_with(TgLeaf *leaf, const Datum *bound)
-{
-	TgKeySpec  *spec = leaf->table->key;
-	int			cmp = 0;
-
-	for (int i = 0; cmp == 0 && i < spec->ncolumns; i++)
-	{
-		TgKeyColumn *column = &spec->columns[i];
-		bool		isnull;
-		Datum		value = slot_getattr(leaf->row, column->attno, &isnull);
-
-		if (isnull)
-			return 0;			/* in no gap: the look-up will complain */
-		cmp = DatumGetInt32(FunctionCall2Coll(&column->order, column->collation, value, bound[i]));
-	}
-	return cmp;
-}
 
 /*
  * Is the key of leaf->row one that was not there a moment ago?  The gap may be
@@ -72,8 +52,8 @@ tg_gap_has(TgGap *gap)
 {
 	if (gap == NULL || !gap->is_known)
 		return false;
-	if (compare_with(gap->leaf, gap->begin) <= 0 ||
-		(gap->has_end && compare_with(gap->leaf, gap->end) >= 0))
+	if (tg_key_compare(gap->leaf, gap->begin.values) <= 0 ||
+		(gap->has_end && tg_key_compare(gap->leaf, gap->end) >= 0))
 		return false;
 	gap->hits++;
 	return true;
@@ -84,105 +64,54 @@ create(TgLeaf *leaf)
 {
 	MemoryContext context = AllocSetContextCreate(GetMemoryChunkContext(leaf->scan), "topgun gap",
 												  ALLOCSET_SMALL_SIZES);
-	TgGap	   *gap = MemoryContextAllocZero(context, sizeof(TgGap));
+	MemoryContext old = MemoryContextSwitchTo(context);
+	TgGap	   *gap = palloc0(sizeof(TgGap));
 
 	gap->leaf = leaf;
 	gap->context = context;
-	gap->bounds = AllocSetContextCreate(context, "topgun gap bounds", ALLOCSET_SMALL_SIZES);
+	gap->scan = tg_key_scan_create(leaf);
+	gap->end_context = AllocSetContextCreate(context, "topgun gap end", ALLOCSET_SMALL_SIZES);
 	gap->patience = MIN_MISSES;
+	MemoryContextSwitchTo(old);
 	return gap;
 }
 
 static void
-copy_key(TgLeaf *leaf, TupleTableSlot *slot, Datum *bound)
-{
-	TgKeySpec  *spec = leaf->table->key;
-
-	for (int i = 0; i < spec->ncolumns; i++)
-	{
-		int			attno = spec->columns[i].attno;
-		Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, attno - 1);
-		bool		isnull;
-		Datum		value = slot_getattr(slot, attno, &isnull);
-
-		bound[i] = datumCopy(value, att->attbyval, att->attlen);
-	}
-}
-
-/*
- * One key of the scan: at least the key at which the gap begins.  Members are
- * those of a comparison of rows, if it has several columns.
- */
-static void
-build_scan_key(TgGap *gap, ScanKey key, ScanKey members)
+copy_end(TgGap *gap)
 {
 	TgKeySpec  *spec = gap->leaf->table->key;
+	MemoryContext old = MemoryContextSwitchTo(gap->end_context);
 
-	if (spec->ncolumns == 1)
-	{
-		ScanKeyEntryInitializeWithInfo(key, 0, 1, BTGreaterEqualStrategyNumber, InvalidOid,
-									   spec->columns[0].collation, &spec->columns[0].at_least,
-									   gap->begin[0]);
-		return;
-	}
+	MemoryContextReset(gap->end_context);
+	tg_key_values(gap->leaf, gap->leaf->found, gap->end);
 	for (int i = 0; i < spec->ncolumns; i++)
-		ScanKeyEntryInitializeWithInfo(&members[i],
-									   SK_ROW_MEMBER | (i == spec->ncolumns - 1 ? SK_ROW_END : 0),
-									   i + 1, BTGreaterEqualStrategyNumber, InvalidOid,
-									   spec->columns[i].collation, &spec->columns[i].order,
-									   gap->begin[i]);
-	memset(key, 0, sizeof(ScanKeyData));
-	key->sk_flags = SK_ROW_HEADER;
-	key->sk_attno = 1;
-	key->sk_strategy = BTGreaterEqualStrategyNumber;
-	key->sk_argument = PointerGetDatum(members);
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(gap->leaf->rel),
+											  spec->columns[i].attno - 1);
+
+		gap->end[i] = datumCopy(gap->end[i], att->attbyval, att->attlen);
+	}
+	ExecClearTuple(gap->leaf->found);
+	MemoryContextSwitchTo(old);
 }
 
 /*
- * Find the first row from gap->begin on, one that a running transaction has
- * written or deleted as well.  False if that takes too long.
+ * Find the first row behind the key of leaf->row, one that a running
+ * transaction has written or deleted as well.
  */
-static bool
-find_end(TgGap *gap)
-{
-	SnapshotData dirty;
-	ScanKeyData key;
-	ScanKeyData members[INDEX_MAX_KEYS];
-	int			steps = 0;
-
-	InitDirtySnapshot(dirty);
-	build_scan_key(gap, &key, members);
-	gap->scan->xs_snapshot = &dirty;
-	index_rescan(gap->scan, &key, 1, NULL, 0);
-	gap->has_end = false;
-	while (index_getnext_tid(gap->scan, ForwardScanDirection) != NULL && steps++ < MAX_STEPS)
-		if (index_fetch_heap(gap->scan, gap->leaf->found))
-		{
-			gap->has_end = true;
-			break;
-		}
-	index_rescan(gap->scan, NULL, 1, NULL, 0);	/* drops the pins */
-	return steps <= MAX_STEPS;
-}
-
 static void
 look_for_gap(TgGap *gap)
 {
-	TgLeaf	   *leaf = gap->leaf;
-	MemoryContext old = MemoryContextSwitchTo(gap->context);
+	SnapshotData dirty;
+	int			steps = MAX_STEPS;
 
-	if (gap->scan == NULL)
-		gap->scan = tg_index_beginscan(leaf->rel, leaf->index, SnapshotAny, 1);
-	MemoryContextSwitchTo(gap->bounds);
-	MemoryContextReset(gap->bounds);
-	copy_key(leaf, leaf->row, gap->begin);
-	MemoryContextSwitchTo(gap->context);
-	gap->is_known = find_end(gap);
-	MemoryContextSwitchTo(gap->bounds);
-	if (gap->is_known && gap->has_end)
-		copy_key(leaf, leaf->found, gap->end);
-	ExecClearTuple(leaf->found);
-	MemoryContextSwitchTo(old);
+	InitDirtySnapshot(dirty);
+	tg_key_scan_begin(gap->scan, &gap->begin, gap->leaf, &dirty);
+	gap->has_end = tg_key_scan_next(gap->scan, gap->leaf, &steps);
+	tg_key_scan_rest(gap->scan);
+	gap->is_known = steps >= 0;
+	if (gap->has_end)
+		copy_end(gap);
 }
 
 /*
@@ -193,7 +122,7 @@ look_for_gap(TgGap *gap)
 TgGap *
 tg_gap_note(TgGap *gap, TgLeaf *leaf, bool found)
 {
-	if (found || !leaf->table->key->is_ascending)
+	if (found || !tg_key_is_scannable(leaf))
 	{
 		if (gap != NULL)
 			gap->misses = 0;
@@ -222,7 +151,6 @@ tg_gap_close(TgGap *gap)
 {
 	if (gap == NULL)
 		return;
-	if (gap->scan != NULL)
-		index_endscan(gap->scan);
+	index_endscan(gap->scan);
 	MemoryContextDelete(gap->context);
 }

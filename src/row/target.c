@@ -50,6 +50,8 @@ fill_leaf(TgTarget *target, TgLeaf *leaf, ResultRelInfo *rri)
 	leaf->scan = tg_index_beginscan(rel, leaf->index, SnapshotAny, leaf->table->key->ncolumns);
 	leaf->rri = rri;
 	leaf->found = table_slot_create(rel, NULL);
+	leaf->walk = NULL;
+	leaf->walk_scan = NULL;
 	leaf->absent = NULL;
 	leaf->row = rri == target->rri ? target->row :
 		MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsVirtual);
@@ -113,6 +115,8 @@ close_leaf(TgTarget *target, TgLeaf *leaf)
 	ExecDropSingleTupleTableSlot(leaf->found);
 	if (leaf->row != target->row)
 		ExecDropSingleTupleTableSlot(leaf->row);
+	if (leaf->walk_scan != NULL)
+		index_endscan(leaf->walk_scan);
 	index_endscan(leaf->scan);
 	index_close(leaf->index, NoLock);
 }

@@ -24,6 +24,8 @@ typedef struct TgLeaf
 	TupleTableSlot *row;		/* the row as the leaf has its columns */
 	IndexScanDesc scan;			/* of the index, for look-ups */
 	TupleTableSlot *found;		/* what a look-up has found */
+	struct TgWalk *walk;		/* see walk.h, or NULL */
+	IndexScanDesc walk_scan;	/* its own, or NULL */
 	struct TgAbsent *absent;	/* rows that a merge is about to insert */
 } TgLeaf;
 

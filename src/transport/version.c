@@ -14,6 +14,7 @@
 
 #include "merge/quarantine.h"
 #include "row/tombstone.h"
+#include "row/walk.h"
 #include "transport/version.h"
 
 static void
@@ -24,7 +25,7 @@ find_in_table(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *versi
 
 	tg_target_set_key(target, key);
 	leaf = tg_target_try_route(target);
-	if (leaf != NULL && tg_leaf_find(leaf, snapshot))
+	if (leaf != NULL && tg_leaf_walk_to(leaf, snapshot))
 	{
 		version->leaf = leaf;
 		version->kind = TG_VERSION_ROW;
