@@ -38,7 +38,10 @@ INSERT INTO wide SELECT i, repeat(md5(i::text), 3000) FROM generate_series(1, 12
 END
 $cluster->join_node(2);
 $cluster->wait_attached(2, $_) foreach @tables;
-is($cluster->differences, '', 'a join copies all rows');
+{
+	local $cluster->{count} = 2;    # node 3 is no member yet
+	is($cluster->differences, '', 'a join copies all rows');
+}
 is($cluster->sql(2, q{SELECT string_agg((SELECT count(*) FROM topgun.tombstone WHERE table_id = r.id)::text, ',')
 	FROM topgun.replicated_table r WHERE table_name = 'big'}), '200', 'and tombstones');
 is($cluster->sql(2, 'SELECT count(*) FROM topgun.copy_range'), '0', 'no range is left');
