@@ -24,6 +24,7 @@ foreach my $statement ('VACUUM FREEZE kv', 'VACUUM FULL kv', 'CLUSTER kv USING k
 {
 	$cluster->on_all($statement);
 	is($cluster->rows(1, 'kv'), $before, "$statement keeps the stamps");
+	is($cluster->tree_faults('kv'), '', "$statement keeps the digests");
 }
 $cluster->sql(2, q{UPDATE kv SET v = 'after' WHERE id = 1});
 $cluster->assert_converged;
