@@ -8,7 +8,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use TopGun::Cluster;
 
-my $cluster = TopGun::Cluster->new(3);
+# Comparing trees would mend what pulling must bring.
+my $cluster = TopGun::Cluster->new(3, settings => "topgun.repair_interval = 0\n");
 $cluster->on_all('CREATE TABLE item (id int PRIMARY KEY, v text)');
 $cluster->add_table('item');
 $cluster->sql(2, q{INSERT INTO item SELECT i, 'start' FROM generate_series(1, 1000) AS i});
