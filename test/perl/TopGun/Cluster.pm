@@ -53,6 +53,8 @@ sub make_node
 	$node->init(
 		allows_streaming => 1,
 		extra => [ '--encoding=UTF8', '--locale=C.UTF-8', @{ $self->{options}{initdb} || [] } ]);
+	# what the newest server's tests set, an older one may not know
+	$node->adjust_conf('postgresql.conf', 'autovacuum_worker_slots', undef) if $server;
 	$node->append_conf('postgresql.conf', <<"END");
 shared_preload_libraries = 'topgun'
 restart_after_crash = on
