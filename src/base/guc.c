@@ -14,8 +14,10 @@
 
 int			tg_clock_offset_ms = 0;
 bool		tg_conflict_log = true;
+int			tg_confirmation_timeout_ms = 10 * 1000;
 int			tg_connect_timeout_ms = 5000;
 int			tg_fold_interval_ms = 5000;
+int			tg_heartbeat_interval_ms = 1000;
 int			tg_journal_max_size_kb = 4 * 1024 * 1024;
 int			tg_journal_retention_s = 24 * 60 * 60;
 int			tg_journal_segment_size_kb = 64 * 1024;
@@ -23,6 +25,10 @@ int			tg_max_clock_drift_ms = 60 * 1000;
 bool		tg_merge_affinity = true;
 bool		tg_merge_stealing = true;
 int			tg_merge_workers = 2;
+int			tg_phi_max_samples = 100;
+int			tg_phi_min_deviation_ms = 100;
+int			tg_phi_min_samples = 10;
+double		tg_phi_threshold = 8;
 int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
 double		tg_scrub_share = 0.02;
@@ -40,6 +46,13 @@ tg_guc_define(void)
 							&tg_clock_offset_ms,
 							0, -INT_MAX, INT_MAX,
 							PGC_SIGHUP, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.confirmation_timeout",
+							"Takes a peer for failed that has been suspected for so long.",
+							NULL,
+							&tg_confirmation_timeout_ms,
+							10 * 1000, 100, 24 * 60 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomBoolVariable("topgun.conflict_log",
 							 "Keeps the losing row of each conflict in topgun.conflict.",
@@ -60,6 +73,13 @@ tg_guc_define(void)
 							NULL,
 							&tg_fold_interval_ms,
 							5000, 10, 60 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.heartbeat_interval",
+							"Sends a heartbeat to each peer this often.",
+							NULL,
+							&tg_heartbeat_interval_ms,
+							1000, 50, 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.journal_max_size",
@@ -111,6 +131,34 @@ tg_guc_define(void)
 							2, 0, 64,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.phi_max_samples",
+							"Judges a peer by so many of its last heartbeats.",
+							NULL,
+							&tg_phi_max_samples,
+							100, 2, 256,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.phi_min_deviation",
+							"Takes heartbeats for no more regular than this.",
+							NULL,
+							&tg_phi_min_deviation_ms,
+							100, 1, 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.phi_min_samples",
+							"Judges a peer by topgun.heartbeat_interval until so many heartbeats have come.",
+							NULL,
+							&tg_phi_min_samples,
+							10, 2, 256,
+							PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+	DefineCustomRealVariable("topgun.phi_threshold",
+							 "Suspects a peer from this phi on.",
+							 "With 8, one suspicion in 100 million heartbeats is wrong.",
+							 &tg_phi_threshold,
+							 8, 1, 50,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.repair_interval",
 							"Compares the tables with those of the peers this often.",
 							"Zero turns comparison and scrubbing off.",

@@ -9,13 +9,19 @@
 #define TG_BASE_GUC_H
 
 extern int	tg_clock_offset_ms;
+extern int	tg_confirmation_timeout_ms;
 extern bool tg_conflict_log;
 extern int	tg_connect_timeout_ms;
 extern int	tg_fold_interval_ms;
+extern int	tg_heartbeat_interval_ms;
 extern int	tg_journal_max_size_kb;
 extern int	tg_journal_retention_s;
 extern int	tg_journal_segment_size_kb;
 extern int	tg_max_clock_drift_ms;
+extern int	tg_phi_max_samples;
+extern int	tg_phi_min_deviation_ms;
+extern int	tg_phi_min_samples;
+extern double tg_phi_threshold;
 extern int	tg_repair_interval_ms;
 extern bool tg_merge_affinity;
 extern bool tg_merge_stealing;
