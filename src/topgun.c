@@ -16,6 +16,7 @@
 #include "bulk/job.h"
 #include "bulk/progress.h"
 #include "capture/capture.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "fmgr.h"
@@ -43,6 +44,7 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun database", tg_database_shmem_size, tg_database_shmem_attach, 0},
 	{"topgun failpoint", tg_failpoint_shmem_size, tg_failpoint_shmem_attach, 1},
 	{"topgun clock", tg_clock_shmem_size, tg_clock_shmem_attach, 1},
+	{"topgun epoch", tg_epoch_shmem_size, tg_epoch_shmem_attach, 0},
 	{"topgun identity", tg_identity_shmem_size, tg_identity_shmem_attach, 0},
 	{"topgun inflight", tg_inflight_shmem_size, tg_inflight_shmem_attach, 0},
 	{"topgun mark", tg_mark_shmem_size, tg_mark_shmem_attach, 0},

@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "base/failpoint.h"
+#include "clock/epoch.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -208,6 +209,7 @@ Datum
 topgun_forget_identity(PG_FUNCTION_ARGS)
 {
 	tg_node_id_forget();
+	tg_epoch_forget();
 	tg_segment_forget();
 	tg_gc_floor_forget();
 	tg_mark_forget();

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "bulk/scrub.h"
+#include "clock/epoch.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -101,7 +102,8 @@ topgun_node_status(PG_FUNCTION_ARGS)
 	ResultRow	row = {0};
 
 	put_if(&row, node != 0, Int32GetDatum(node));
-	put_text(&row, node != 0 ? "active" : "not a node");
+	put_text(&row, node == 0 ? "not a node" :
+			 tg_epoch_has_fence(TG_FENCE_VIEW) ? "fenced" : "active");
 	put_if(&row, node != 0, TgStampGetDatum(clock));
 	put_if(&row, node != 0,
 		   Float8GetDatum((double) tg_stamp_ms(clock) - (double) tg_clock_wall_ms()));

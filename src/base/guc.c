@@ -16,6 +16,7 @@ int			tg_clock_offset_ms = 0;
 bool		tg_conflict_log = true;
 int			tg_confirmation_timeout_ms = 10 * 1000;
 int			tg_connect_timeout_ms = 5000;
+int			tg_fenced_writes = TG_WRITES_REJECT;
 int			tg_fold_interval_ms = 5000;
 int			tg_heartbeat_interval_ms = 1000;
 int			tg_journal_max_size_kb = 4 * 1024 * 1024;
@@ -25,6 +26,7 @@ int			tg_max_clock_drift_ms = 60 * 1000;
 bool		tg_merge_affinity = true;
 bool		tg_merge_stealing = true;
 int			tg_merge_workers = 2;
+int			tg_minority_writes = TG_WRITES_ALLOW;
 int			tg_phi_max_samples = 100;
 int			tg_phi_min_deviation_ms = 100;
 int			tg_phi_min_samples = 10;
@@ -33,6 +35,12 @@ int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
 double		tg_scrub_share = 0.02;
 int			tg_tombstone_retention_s = 60 * 60;
+
+static const struct config_enum_entry write_options[] = {
+	{"allow", TG_WRITES_ALLOW, false},
+	{"reject", TG_WRITES_REJECT, false},
+	{NULL, 0, false}
+};
 
 /*
  * Make the settings known.  Call once, from _PG_init().
@@ -68,6 +76,13 @@ tg_guc_define(void)
 							5000, 100, 10 * 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
+	DefineCustomEnumVariable("topgun.fenced_writes",
+							 "Says what becomes of writes on a node that is not in the cluster's view.",
+							 NULL,
+							 &tg_fenced_writes,
+							 TG_WRITES_REJECT, write_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.fold_interval",
 							"Brings the Merkle trees up to the journal this often.",
 							NULL,
@@ -131,6 +146,13 @@ tg_guc_define(void)
 							2, 0, 64,
 							PGC_USERSET, 0,
 							NULL, NULL, NULL);
+	DefineCustomEnumVariable("topgun.minority_writes",
+							 "Says what becomes of writes on a node that does not hear of a majority.",
+							 NULL,
+							 &tg_minority_writes,
+							 TG_WRITES_ALLOW, write_options,
+							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.phi_max_samples",
 							"Judges a peer by so many of its last heartbeats.",
 							NULL,

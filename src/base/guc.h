@@ -8,16 +8,25 @@
 #ifndef TG_BASE_GUC_H
 #define TG_BASE_GUC_H
 
+/* What becomes of writes that a fence concerns. */
+typedef enum TgWrites
+{
+	TG_WRITES_ALLOW,
+	TG_WRITES_REJECT
+} TgWrites;
+
 extern int	tg_clock_offset_ms;
 extern int	tg_confirmation_timeout_ms;
 extern bool tg_conflict_log;
 extern int	tg_connect_timeout_ms;
+extern int	tg_fenced_writes;
 extern int	tg_fold_interval_ms;
 extern int	tg_heartbeat_interval_ms;
 extern int	tg_journal_max_size_kb;
 extern int	tg_journal_retention_s;
 extern int	tg_journal_segment_size_kb;
 extern int	tg_max_clock_drift_ms;
+extern int	tg_minority_writes;
 extern int	tg_phi_max_samples;
 extern int	tg_phi_min_deviation_ms;
 extern int	tg_phi_min_samples;

@@ -24,6 +24,7 @@
 #include "bulk/cutter.h"
 #include "bulk/merge_batch.h"
 #include "bulk/source.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "executor/executor.h"
@@ -203,6 +204,7 @@ tg_merge_batch(Oid relid, Oid source_relid, int nworkers, TgBatchCounts *counts)
 	TgSource	source;
 	TgJob	   *job;
 
+	tg_epoch_require_writable();
 	tg_source_open(&source, relid, source_relid);
 	job = begin_job(&source, nworkers);
 	PG_TRY();
@@ -249,6 +251,7 @@ tg_merge_batch_slice(TgSliceRun *run)
 	TgMerge		merge;
 	TgSliceReader reader;
 
+	tg_epoch_require_writable();
 	tg_merge_begin(&merge, 0, NULL);
 	merge.is_import = true;
 	merge.doubt = TG_DOUBT_NEVER;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "clock/epoch.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
@@ -30,15 +31,24 @@ static struct
 	int			nest;			/* transaction nest level of the merge */
 }			expected;
 
+/* Does the cluster write, and no client? */
+static struct
+{
+	bool		is_so;
+	int			nest;			/* transaction nest level */
+}			for_cluster;
+
 /*
  * A fresh stamp for a row that this transaction writes.  Errors out if this
- * database is not a node.
+ * database is not a node, or if clients may not write on it.
  */
 TgStamp
 tg_write_stamp(void)
 {
 	TgNodeId	node = tg_node_id_required();
 
+	if (likely(!for_cluster.is_so))
+		tg_epoch_require_writable();
 	tg_mark_recover();
 	tg_inflight_enter(node);
 	own.last = tg_clock_tick(node);
@@ -79,7 +89,24 @@ void
 tg_write_stamp_reset(void)
 {
 	own.first = own.last = TG_NO_STAMP;
+	for_cluster.is_so = false;
 	tg_merge_expect_nothing();
+}
+
+/*
+ * What is written from now on is the cluster's business, as merges and its
+ * metadata are: no fence holds it up.  Returns what held before, to be set
+ * again; the end of the transaction does that, too.
+ */
+bool
+tg_write_for_cluster(bool is_so)
+{
+	bool		was_so = for_cluster.is_so;
+
+	if (is_so && !was_so)
+		for_cluster.nest = GetCurrentTransactionNestLevel();
+	for_cluster.is_so = is_so;
+	return was_so;
 }
 
 /*
@@ -111,6 +138,8 @@ tg_merge_expect_aborted(int nest)
 {
 	if (expected.nest >= nest)
 		tg_merge_expect_nothing();
+	if (for_cluster.nest >= nest)
+		for_cluster.is_so = false;
 }
 
 static bool

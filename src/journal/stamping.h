@@ -30,6 +30,7 @@ extern TgStamp tg_write_stamp(void);
 extern TgStamp tg_write_stamp_after(TgStamp old_stamp);
 extern bool tg_write_stamp_is_ours(TgStamp stamp);
 extern void tg_write_stamp_reset(void);
+extern bool tg_write_for_cluster(bool is_so);
 
 extern void tg_merge_expect(TgMergedRow *rows, int nrows);
 extern void tg_merge_expect_nothing(void);

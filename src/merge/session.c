@@ -9,6 +9,7 @@
 
 #include "access/relation.h"
 #include "commands/trigger.h"
+#include "journal/stamping.h"
 #include "merge/session.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -40,7 +41,8 @@ fire_triggers_at_once(void)
 
 /*
  * Begin to merge changes of a peer in this transaction, as a replica: the
- * triggers that the origin has fired do not fire again.  Rows that may have been
+ * triggers that the origin has fired do not fire again, and no fence holds up
+ * what is merged.  Rows that may have been
  * deleted here are in doubt unless the caller sets "doubt" to something else.
  * Mirrored by tg_merge_end(); an error takes the settings back by itself.
  */
@@ -52,6 +54,7 @@ tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector)
 	merge->peer_vector = peer_vector;
 	merge->scratch = AllocSetContextCreate(CurrentMemoryContext, "topgun change",
 										   ALLOCSET_DEFAULT_SIZES);
+	merge->was_for_cluster = tg_write_for_cluster(true);
 	merge->guc_nest = NewGUCNestLevel();
 	set_for_merge("session_replication_role", "replica");
 	set_for_merge("search_path", "pg_catalog, pg_temp");
@@ -81,6 +84,7 @@ tg_merge_end(TgMerge *merge)
 {
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, merge->guc_nest);
+	(void) tg_write_for_cluster(merge->was_for_cluster);
 	MemoryContextDelete(merge->scratch);
 }
 

@@ -50,6 +50,7 @@ typedef struct TgMerge
 	int64		nleft;
 	TgMergeCounts counts;
 	MemoryContext scratch;		/* reset for each change */
+	bool		was_for_cluster;	/* see journal/stamping.c */
 	int			guc_nest;
 } TgMerge;
 

@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/clock/epoch.c
+ *	  The cluster epoch this node believes in, and whether it may write.
+ *
+ * Views and the detector decide; every writer asks.  The question is asked
+ * once per captured row, so the answer is one atomic read: epoch and fences
+ * share a word, and no reader can see the epoch of one decision with the
+ * fences of another.
+ *
+ * Each database has a word of its own.  One that is 0 is not known yet, as
+ * after a start: whoever asks first has it loaded.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/database.h"
+#include "base/error.h"
+#include "base/guc.h"
+#include "clock/epoch.h"
+#include "port/atomics.h"
+
+#define FENCE_BITS			3
+#define FENCES				((UINT64CONST(1) << FENCE_BITS) - 1)
+#define EPOCH_OF(word)		((word) >> FENCE_BITS)
+#define FENCES_OF(word)		((word) & FENCES)
+#define PACK(epoch, fences)	((epoch) << FENCE_BITS | (fences))
+
+typedef struct EpochShared
+{
+	pg_atomic_uint64 words[TG_MAX_DATABASES];	/* lock free */
+} EpochShared;
+
+static EpochShared *shared = NULL;
+static void (*load_epoch) (void) = NULL;
+
+static pg_atomic_uint64 *
+my_word(void)
+{
+	return &shared->words[tg_database_slot()];
+}
+
+static uint64
+read_word(void)
+{
+	uint64		word = pg_atomic_read_u64(my_word());
+
+	if (likely(EPOCH_OF(word) != 0) || load_epoch == NULL || !IsTransactionState())
+		return word;
+
+	load_epoch();
+	return pg_atomic_read_u64(my_word());
+}
+
+/*
+ * The epoch we are in: monotonic for as long as the server runs.  If nothing
+ * is known of it, that is the first one, and peers will tell us of others.
+ */
+TgEpoch
+tg_epoch_current(void)
+{
+	return Max(EPOCH_OF(read_word()), TG_FIRST_EPOCH);
+}
+
+/*
+ * Is this fence up, whatever the settings make of it?
+ */
+bool
+tg_epoch_has_fence(TgFence fence)
+{
+	return (read_word() & fence) != 0;
+}
+
+/*
+ * Refuse a write because of the fences, as far as the settings say so.
+ */
+static void
+refuse_write(uint64 fences)
+{
+	if ((fences & TG_FENCE_VIEW) && tg_fenced_writes == TG_WRITES_REJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_FENCED),
+				 errmsg("this node is fenced"),
+				 errdetail("It is not in the current view of the cluster."),
+				 errhint("Write on another node, or bring this one back with topgun.rejoin().")));
+	if ((fences & TG_FENCE_MINORITY) && tg_minority_writes == TG_WRITES_REJECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_FENCED),
+				 errmsg("this node does not hear of a majority of the cluster"),
+				 errhint("Write on another node, or see topgun.stat_peer.")));
+	if (fences & TG_FENCE_CLOCK)
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_CLOCK_DRIFT),
+				 errmsg("the clock of this node is too far ahead of a majority of the cluster"),
+				 errdetail("It is more than topgun.max_clock_drift ahead."),
+				 errhint("Correct the system clock of this server.")));
+}
+
+/*
+ * Error out unless clients may write on this node.  Where nothing is known,
+ * they may.
+ */
+void
+tg_epoch_require_writable(void)
+{
+	uint64		fences = FENCES_OF(read_word());
+
+	if (unlikely(fences != 0))
+		refuse_write(fences);
+}
+
+/*
+ * Take over a decision about the view.  A later epoch always wins; within one
+ * epoch, the permission to write can only be lost.  So a delayed decision
+ * cannot undo a newer one, and a fence never waits for a new epoch.  The other
+ * fences stay as they are.
+ */
+void
+tg_epoch_advance(TgEpoch epoch, bool writable)
+{
+	pg_atomic_uint64 *word = my_word();
+	uint64		old = pg_atomic_read_u64(word);
+
+	Assert(epoch >= TG_FIRST_EPOCH);
+
+	while (EPOCH_OF(old) < epoch || (EPOCH_OF(old) == epoch && !writable))
+	{
+		uint64		fences = FENCES_OF(old) & ~TG_FENCE_VIEW;
+
+		if (!writable)
+			fences |= TG_FENCE_VIEW;
+		if (pg_atomic_compare_exchange_u64(word, &old, PACK(epoch, fences)))
+			break;
+	}
+}
+
+/*
+ * Put up or take down one of the detector's fences.
+ */
+void
+tg_epoch_set_fence(TgFence fence, bool is_up)
+{
+	Assert(fence == TG_FENCE_MINORITY || fence == TG_FENCE_CLOCK);
+
+	if (is_up)
+		pg_atomic_fetch_or_u64(my_word(), fence);
+	else
+		pg_atomic_fetch_and_u64(my_word(), ~(uint64) fence);
+}
+
+/*
+ * This database is no node, whatever was known before.
+ */
+void
+tg_epoch_forget(void)
+{
+	pg_atomic_write_u64(my_word(), 0);
+}
+
+/*
+ * Make known how the epoch is found after a start: load() runs in the
+ * transaction of whoever asks first, and calls tg_epoch_advance() if this
+ * database has a view.  Call once, from _PG_init().
+ */
+void
+tg_epoch_install(void (*load) (void))
+{
+	load_epoch = load;
+}
+
+Size
+tg_epoch_shmem_size(void)
+{
+	return sizeof(EpochShared);
+}
+
+void
+tg_epoch_shmem_attach(void *ptr, bool found)
+{
+	shared = ptr;
+	if (found)
+		return;
+	for (int i = 0; i < TG_MAX_DATABASES; i++)
+		pg_atomic_init_u64(&shared->words[i], 0);
+}
