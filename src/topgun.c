@@ -19,6 +19,7 @@
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/detector.h"
 #include "fmgr.h"
 #include "journal/append.h"
 #include "journal/inflight.h"
@@ -30,6 +31,7 @@
 #include "row/sweep.h"
 #include "row/tombstone.h"
 #include "transport/difference.h"
+#include "transport/incarnation.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
 #include "worker/dropdb.h"
@@ -54,6 +56,8 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun sweep", tg_sweep_shmem_size, tg_sweep_shmem_attach, 1},
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
+	{"topgun incarnation", tg_incarnation_shmem_size, tg_incarnation_shmem_attach, 0},
+	{"topgun detector", tg_detector_shmem_size, tg_detector_shmem_attach, 1},
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
 	{"topgun difference", tg_difference_shmem_size, tg_difference_shmem_attach, 1},
 	{"topgun scrub", tg_scrub_shmem_size, tg_scrub_shmem_attach, 1},

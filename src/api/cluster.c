@@ -13,6 +13,7 @@
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/detector.h"
 #include "cluster/join.h"
 #include "cluster/membership.h"
 #include "cluster/sync.h"
@@ -23,6 +24,7 @@
 #include "miscadmin.h"
 #include "row/gc_floor.h"
 #include "row/stamp.h"
+#include "transport/incarnation.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "worker/joiner.h"
@@ -210,6 +212,8 @@ topgun_forget_identity(PG_FUNCTION_ARGS)
 {
 	tg_node_id_forget();
 	tg_epoch_forget();
+	tg_incarnation_forget();
+	tg_detector_forget();
 	tg_segment_forget();
 	tg_gc_floor_forget();
 	tg_mark_forget();

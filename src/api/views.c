@@ -12,6 +12,7 @@
 #include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/detector.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "journal/inflight.h"
@@ -30,7 +31,7 @@ PG_FUNCTION_INFO_V1(topgun_peer_status);
 PG_FUNCTION_INFO_V1(topgun_table_counts);
 PG_FUNCTION_INFO_V1(topgun_worker_status);
 
-#define MAX_COLUMNS		20
+#define MAX_COLUMNS		32
 
 /* A row of a result, filled column by column. */
 typedef struct ResultRow
@@ -145,6 +146,19 @@ put_peer(ResultRow *row, const TgPeer *peer)
 	put_if(row, peer->last_failure != 0, TimestampTzGetDatum(peer->last_failure));
 }
 
+static void
+put_detected(ResultRow *row, const TgDetected *detected)
+{
+	bool		is_known = detected->last.at != 0;
+
+	put(row, BoolGetDatum(detected->is_suspected));
+	put(row, BoolGetDatum(detected->is_confirmed));
+	put(row, Float8GetDatum(detected->phi));
+	put_if(row, is_known, TimestampTzGetDatum(detected->last.at));
+	put_if(row, is_known, Float8GetDatum(detected->last.round_trip_us / 1000.0));
+	put_if(row, is_known, Float8GetDatum(detected->last.clock_offset_us / 1000.0));
+}
+
 /*
  * The active peers of this node.
  */
@@ -159,6 +173,7 @@ topgun_peer_status(PG_FUNCTION_ARGS)
 	{
 		TgMember   *member = lfirst(lc);
 		TgPeer		peer = {0};
+		TgDetected	detected = {0};
 		ResultRow	row = {0};
 
 		if (!member->is_active || member->node == self)
@@ -166,6 +181,8 @@ topgun_peer_status(PG_FUNCTION_ARGS)
 		(void) tg_peer_get(member->node, &peer);
 		put(&row, Int32GetDatum(member->node));
 		put_peer(&row, &peer);
+		(void) tg_detector_get(member->node, &detected);
+		put_detected(&row, &detected);
 		emit(fcinfo, &row);
 	}
 	PG_RETURN_VOID();
@@ -202,6 +219,7 @@ topgun_worker_status(PG_FUNCTION_ARGS)
 		[TG_WORKER_FOLDER] = "folder",
 		[TG_WORKER_JANITOR] = "janitor",
 		[TG_WORKER_PULLER] = "puller",
+		[TG_WORKER_PULSE] = "pulse",
 		[TG_WORKER_REPAIRER] = "repairer",
 	};
 	static const char *const states[] = {

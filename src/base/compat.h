@@ -98,4 +98,11 @@ tg_init_range_table(EState *estate, RangeTblEntry *rte)
 	ExecCheckIndexConstraints(rri, slot, estate, conflict, arbiters)
 #endif
 
+/* Since 17 a set belongs to a resource owner, or to nobody. */
+#if PG_VERSION_NUM >= 170000
+#define tg_create_wait_set(nevents)	CreateWaitEventSet(NULL, nevents)
+#else
+#define tg_create_wait_set(nevents)	CreateWaitEventSet(CurrentMemoryContext, nevents)
+#endif
+
 #endif							/* TG_BASE_COMPAT_H */

@@ -53,6 +53,23 @@ typedef int32 TgTableId;
 
 #define TG_FIRST_USER_TABLE		16	/* below are topgun.node and the like */
 
+/*
+ * One life of a node, from one start of its server to the next.  Its counter
+ * is greater than that of the one before; a copy of the node has another
+ * random number.  Counter 0: not known.
+ */
+typedef struct TgIncarnation
+{
+	uint32		counter;
+	uint64		random;
+} TgIncarnation;
+
+static inline bool
+tg_incarnation_is(TgIncarnation a, TgIncarnation b)
+{
+	return a.counter == b.counter && a.random == b.random;
+}
+
 /* The cluster epoch: the number of the membership view. */
 typedef uint64 TgEpoch;
 

@@ -49,6 +49,7 @@ typedef struct ClockShared
 {
 	pg_atomic_uint64 last;		/* a stamp of node 0; lock free */
 	pg_atomic_uint64 ceiling;	/* on disk; raised under "topgun clock" */
+	uint64		found;			/* the ceiling when the server started */
 	LWLock	   *lock;
 } ClockShared;
 
@@ -61,6 +62,15 @@ uint64
 tg_clock_wall_ms(void)
 {
 	return (uint64) (GetCurrentTimestamp() / 1000 + tg_clock_offset_ms);
+}
+
+/*
+ * The same in microseconds.
+ */
+int64
+tg_clock_wall_us(void)
+{
+	return GetCurrentTimestamp() + tg_clock_offset_ms * INT64CONST(1000);
 }
 
 static pg_crc32c
@@ -224,6 +234,16 @@ tg_clock_advance(TgStamp stamp)
 		;
 }
 
+/*
+ * The ceiling that the server has found on disk when it started: whatever the
+ * node had given before, if this is its own disk, lies below.
+ */
+TgStamp
+tg_clock_found(void)
+{
+	return shared->found;
+}
+
 Size
 tg_clock_shmem_size(void)
 {
@@ -242,5 +262,6 @@ tg_clock_shmem_attach(void *ptr, bool found)
 	ceiling = read_file();
 	pg_atomic_init_u64(&shared->last, ceiling);
 	pg_atomic_init_u64(&shared->ceiling, ceiling);
+	shared->found = ceiling;
 	shared->lock = &GetNamedLWLockTranche("topgun clock")->lock;
 }

@@ -36,6 +36,15 @@ CREATE UNIQUE INDEX local_node_only_one ON topgun.local_node ((true));
 COMMENT ON TABLE topgun.local_node IS 'the node that this database is; empty if it is none';
 GRANT SELECT ON topgun.local_node TO PUBLIC;
 
+CREATE TABLE topgun.incarnation
+(
+	counter bigint PRIMARY KEY,
+	random bigint NOT NULL,
+	began timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE topgun.incarnation IS 'the lives of this node, one for each start of the server';
+REVOKE ALL ON topgun.incarnation FROM PUBLIC;
+
 CREATE TABLE topgun.table_state
 (
 	table_id int PRIMARY KEY,

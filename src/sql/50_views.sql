@@ -13,7 +13,8 @@ CREATE FUNCTION topgun_internal.peer_status(
 	OUT rows_applied bigint, OUT rows_older bigint, OUT rows_equal bigint, OUT conflicts bigint,
 	OUT rows_quarantined bigint, OUT received_bytes bigint, OUT answers bigint,
 	OUT last_answer timestamptz, OUT failures bigint, OUT last_error text,
-	OUT last_error_at timestamptz)
+	OUT last_error_at timestamptz, OUT suspected boolean, OUT confirmed boolean, OUT phi float8,
+	OUT last_heartbeat timestamptz, OUT round_trip_ms float8, OUT clock_offset_ms float8)
 	RETURNS SETOF record
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_peer_status';
@@ -67,10 +68,11 @@ CREATE VIEW topgun.stat_peer AS
 	SELECT p.node_id, m.name, p.state, p.lag_ms, p.acknowledged_lag_ms, p.cursor_position,
 		p.acknowledged_position, p.rows_applied, p.rows_older, p.rows_equal, p.conflicts,
 		p.rows_quarantined, p.received_bytes, p.answers, p.last_answer, p.failures,
-		p.last_error, p.last_error_at
+		p.last_error, p.last_error_at, p.suspected, p.confirmed, p.phi, p.last_heartbeat, p.round_trip_ms,
+		p.clock_offset_ms
 	FROM topgun_internal.peer_status() AS p
 	LEFT JOIN topgun.node AS m ON m.id = p.node_id;
-COMMENT ON VIEW topgun.stat_peer IS 'the peers of this node: links, lag, what was merged';
+COMMENT ON VIEW topgun.stat_peer IS 'the peers of this node: links, lag, what was merged, heartbeats';
 
 CREATE VIEW topgun.stat_table AS
 	SELECT t.id AS table_id, t.schema_name, t.table_name,

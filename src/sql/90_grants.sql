@@ -15,4 +15,5 @@ GRANT EXECUTE ON FUNCTION topgun_internal.pull(bytea), topgun_internal.copy(byte
 	topgun_internal.sync_state(int), topgun_internal.tree_roots(), topgun_internal.fingerprint(int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys(bytea),
 	topgun_internal.versions(bytea), topgun_internal.take(bytea),
-	topgun_internal.row_states(bytea), topgun_internal.restamp(bytea) TO topgun_peer;
+	topgun_internal.row_states(bytea), topgun_internal.restamp(bytea),
+	topgun_internal.pulse(bytea) TO topgun_peer;

@@ -12,12 +12,17 @@
  * A link belongs to a memory context and closes with it, so errors need no
  * clean-up.  After an error the link is of no more use.
  *
+ * One that was begun with tg_link_start() is another kind: nobody waits for it
+ * alone.  tg_link_poll() says how far it is, and whatever happens to the peer
+ * is an answer, not an error: the process has other peers to see to.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "libpq-fe.h"
 
+#include "base/compat.h"
 #include "base/error.h"
 #include "base/guc.h"
 #include "mb/pg_wchar.h"
@@ -40,6 +45,10 @@ struct TgLink
 	bool		has_copy_header;	/* the first row of a COPY has come */
 	bool		has_fd;			/* reserved with fd.c */
 	TimestampTz deadline;		/* of the link; 0: none */
+	TgLinkProgress progress;	/* the rest: only after tg_link_start() */
+	int			events;			/* of the socket, to wait for */
+	bool		is_ready;		/* they have come */
+	bool		is_set_up;
 	MemoryContextCallback on_reset;
 };
 
@@ -215,11 +224,10 @@ tg_link_open(const char *dsn, const char *peer)
 }
 
 /*
- * The same for a link on which nobody waits longer than until a point in time,
- * neither now nor for an answer; 0: there is none.
+ * Begin to connect, in the current memory context.
  */
-TgLink *
-tg_link_open_until(const char *dsn, const char *peer, TimestampTz until)
+static TgLink *
+create_link(const char *dsn, const char *peer)
 {
 	const char *const keywords[] = {
 		"dbname", "application_name", "client_encoding", "keepalives", "keepalives_idle",
@@ -229,11 +237,9 @@ tg_link_open_until(const char *dsn, const char *peer, TimestampTz until)
 		dsn, "topgun", GetDatabaseEncodingName(), "1", "5",
 		"2", "3", "11000", NULL
 	};
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgLink	   *link = palloc0(sizeof(TgLink));
 
 	link->peer = pstrdup(peer);
-	link->deadline = until;
 	link->on_reset.func = release;
 	link->on_reset.arg = link;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &link->on_reset);
@@ -248,6 +254,20 @@ tg_link_open_until(const char *dsn, const char *peer, TimestampTz until)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
+	return link;
+}
+
+/*
+ * The same for a link on which nobody waits longer than until a point in time,
+ * neither now nor for an answer; 0: there is none.
+ */
+TgLink *
+tg_link_open_until(const char *dsn, const char *peer, TimestampTz until)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
+	TgLink	   *link = create_link(dsn, peer);
+
+	link->deadline = until;
 	connect_until(link, deadline);
 
 	if (PQsetnonblocking(link->conn, 1) != 0 || PQenterPipelineMode(link->conn) != 1)
@@ -585,4 +605,207 @@ tg_link_is_absence(int sqlstate)
 		(ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_OPERATOR_INTERVENTION &&
 		 sqlstate != ERRCODE_QUERY_CANCELED) ||
 		sqlstate == ERRCODE_TG_NOT_A_NODE;
+}
+
+/*
+ * Begin to connect and return at once.  Only the look-up of a host name is
+ * waited for.  The link closes with the current memory context.
+ */
+TgLink *
+tg_link_start(const char *dsn, const char *peer)
+{
+	TgLink	   *link = create_link(dsn, peer);
+
+	link->progress = TG_LINK_CONNECTING;
+	link->events = WL_SOCKET_WRITEABLE;
+	if (PQstatus(link->conn) == CONNECTION_BAD)
+		link->progress = TG_LINK_BROKEN;
+	return link;
+}
+
+/*
+ * Send a statement on an idle link and return at once.
+ */
+void
+tg_link_begin(TgLink *link, const char *sql, int nparams, const TgLinkParam *params)
+{
+	Params		p;
+
+	Assert(link->progress == TG_LINK_IDLE);
+
+	set_params(&p, nparams, params);
+	if (link->result != NULL)
+		PQclear(link->result);
+	link->result = NULL;
+	link->progress = TG_LINK_BUSY;
+	link->events = WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE;
+	if (PQsendQueryParams(link->conn, sql, nparams, NULL, p.values, p.lengths, p.formats, 1) != 1)
+		link->progress = TG_LINK_BROKEN;
+}
+
+static void
+poll_connection(TgLink *link)
+{
+	switch (PQconnectPoll(link->conn))
+	{
+		case PGRES_POLLING_OK:
+			if (PQsetnonblocking(link->conn, 1) != 0)
+			{
+				link->progress = TG_LINK_BROKEN;
+				break;
+			}
+			link->progress = TG_LINK_IDLE;
+			tg_link_begin(link, session_setup, 0, NULL);
+			break;
+		case PGRES_POLLING_READING:
+			link->events = WL_SOCKET_READABLE;
+			break;
+		case PGRES_POLLING_WRITING:
+			link->events = WL_SOCKET_WRITEABLE;
+			break;
+		default:
+			link->progress = TG_LINK_BROKEN;
+	}
+}
+
+/*
+ * The whole answer has come.
+ */
+static void
+end_answer(TgLink *link)
+{
+	link->events = WL_SOCKET_READABLE;
+	if (link->result == NULL)
+		link->progress = TG_LINK_BROKEN;
+	else if (link->is_set_up)
+		link->progress = TG_LINK_ANSWERED;
+	else
+	{
+		link->is_set_up = PQresultStatus(link->result) == PGRES_TUPLES_OK;
+		link->progress = link->is_set_up ? TG_LINK_IDLE : TG_LINK_BROKEN;
+	}
+}
+
+static void
+poll_answer(TgLink *link)
+{
+	int			rest = PQflush(link->conn);
+
+	if (rest < 0 || PQconsumeInput(link->conn) != 1)
+	{
+		link->progress = TG_LINK_BROKEN;
+		return;
+	}
+	link->events = WL_SOCKET_READABLE | (rest > 0 ? WL_SOCKET_WRITEABLE : 0);
+	while (!PQisBusy(link->conn))
+	{
+		PGresult   *result = PQgetResult(link->conn);
+
+		if (result == NULL)
+		{
+			end_answer(link);
+			return;
+		}
+		if (link->result != NULL)
+			PQclear(link->result);
+		link->result = result;
+	}
+}
+
+/*
+ * See how far the link is by now; never waits.
+ */
+TgLinkProgress
+tg_link_poll(TgLink *link)
+{
+	bool		is_ready = link->is_ready;
+
+	link->is_ready = false;
+	if (link->progress == TG_LINK_CONNECTING)
+	{
+		/* libpq takes the question for the news that the socket is ready */
+		if (is_ready)
+			poll_connection(link);
+	}
+	else if (link->progress == TG_LINK_BUSY)
+		poll_answer(link);
+	else if (link->progress == TG_LINK_IDLE && PQconsumeInput(link->conn) != 1)
+		link->progress = TG_LINK_BROKEN;	/* the server has gone */
+
+	if (link->progress != TG_LINK_BROKEN && PQstatus(link->conn) == CONNECTION_BAD)
+		link->progress = TG_LINK_BROKEN;
+	return link->progress;
+}
+
+/*
+ * Take the answer of an answered link, which is idle then: true, and the first
+ * column of the first row, valid until the next request.  False if the peer has
+ * raised an error; tg_link_error() tells which.
+ */
+bool
+tg_link_take_answer(TgLink *link, TgBytes *answer)
+{
+	Assert(link->progress == TG_LINK_ANSWERED);
+
+	link->progress = TG_LINK_IDLE;
+	if (PQresultStatus(link->result) != PGRES_TUPLES_OK || PQntuples(link->result) != 1)
+		return false;
+	answer->data = PQgetvalue(link->result, 0, 0);
+	answer->len = PQgetlength(link->result, 0, 0);
+	return true;
+}
+
+/*
+ * What went wrong: the error that the peer has raised, with its SQLSTATE, or
+ * what the connection suffers from.
+ */
+const char *
+tg_link_error(TgLink *link, int *sqlstate)
+{
+	const char *state = PQresultErrorField(link->result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(link->result, PG_DIAG_MESSAGE_PRIMARY);
+
+	*sqlstate = ERRCODE_CONNECTION_FAILURE;
+	if (state == NULL || message == NULL)
+		return pchomp(PQerrorMessage(link->conn));
+	*sqlstate = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
+	return message;
+}
+
+/*
+ * Wait until one of the links can go on, the latch is set, or the time is
+ * over.  True if the latch was set; it is reset.  Links that are NULL, broken
+ * or answered are not waited for.
+ */
+bool
+tg_link_wait_any(TgLink **links, int nlinks, long timeout_ms)
+{
+	WaitEventSet *set = tg_create_wait_set(nlinks + 2);
+	WaitEvent  *events = palloc((nlinks + 2) * sizeof(WaitEvent));
+	bool		is_latch_set = false;
+	int			n;
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	for (int i = 0; i < nlinks; i++)
+	{
+		TgLink	   *link = links[i];
+
+		if (link != NULL && link->progress < TG_LINK_ANSWERED && PQsocket(link->conn) >= 0)
+			AddWaitEventToSet(set, link->events, PQsocket(link->conn), NULL, link);
+	}
+
+	n = WaitEventSetWait(set, timeout_ms, events, nlinks + 2, PG_WAIT_EXTENSION);
+	for (int i = 0; i < n; i++)
+	{
+		if (events[i].events == WL_LATCH_SET)
+			is_latch_set = true;
+		else
+			((TgLink *) events[i].user_data)->is_ready = true;
+	}
+	if (is_latch_set)
+		ResetLatch(MyLatch);
+	pfree(events);
+	FreeWaitEventSet(set);
+	return is_latch_set;
 }

@@ -122,6 +122,31 @@ tg_wire_read_stamp(TgReader *reader)
 }
 
 /*
+ * Append an incarnation.
+ */
+void
+tg_wire_write_incarnation(StringInfo buf, TgIncarnation incarnation)
+{
+	tg_write_u32(buf, incarnation.counter);
+	tg_write_u64(buf, incarnation.random);
+}
+
+/*
+ * Read an incarnation; one that is not known is all zero.
+ */
+TgIncarnation
+tg_wire_read_incarnation(TgReader *reader)
+{
+	TgIncarnation incarnation;
+
+	incarnation.counter = tg_read_u32(reader);
+	incarnation.random = tg_read_u64(reader);
+	if (incarnation.counter == 0 && incarnation.random != 0)
+		tg_reader_fail(reader);
+	return incarnation;
+}
+
+/*
  * Read the number of things that follow, each of them at least min_bytes long.
  */
 uint32

@@ -27,7 +27,8 @@ typedef enum TgMessageKind
 	TG_MESSAGE_ROWS = 10,
 	TG_MESSAGE_ROWS_ANSWER = 11,
 	TG_MESSAGE_RANGE = 12,
-	TG_MESSAGE_BOUNDS = 13
+	TG_MESSAGE_BOUNDS = 13,
+	TG_MESSAGE_PULSE = 14
 } TgMessageKind;
 
 extern void tg_wire_write_sign(StringInfo buf, TgMessageKind kind);
@@ -39,6 +40,8 @@ extern TgCursor tg_wire_read_cursor(TgReader *reader);
 extern TgNodeId tg_wire_read_node(TgReader *reader);
 extern TgTableId tg_wire_read_table(TgReader *reader);
 extern TgStamp tg_wire_read_stamp(TgReader *reader);
+extern void tg_wire_write_incarnation(StringInfo buf, TgIncarnation incarnation);
+extern TgIncarnation tg_wire_read_incarnation(TgReader *reader);
 extern uint32 tg_wire_read_count(TgReader *reader, Size min_bytes);
 
 #endif							/* TG_TRANSPORT_WIRE_PART_H */

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/catalog.h"
 #include "clock/identity.h"
 #include "cluster/collection.h"
@@ -17,10 +18,12 @@
 #include "merge/quarantine.h"
 #include "merge/review.h"
 #include "row/tombstone.h"
+#include "transport/incarnation.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/resume.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "worker/janitor.h"
 #include "worker/loop.h"
 
@@ -39,7 +42,7 @@ require_node(void)
 }
 
 /*
- * Have a folder and a repairer, a puller for each active peer, and none for
+ * Have a pulse, a folder and a repairer, a puller for each active peer, and none for
  * others.
  */
 static bool
@@ -51,6 +54,7 @@ keep_workers(void)
 	int			nworkers = tg_roster_list(workers);
 	ListCell   *lc;
 
+	tg_roster_want(TG_WORKER_PULSE, 0);
 	tg_roster_want(TG_WORKER_FOLDER, 0);
 	tg_roster_want(TG_WORKER_REPAIRER, 0);
 	foreach(lc, members)
@@ -126,6 +130,27 @@ lift_cap(void)
 }
 
 /*
+ * Begin a life of the node, unless it has begun since the server started.  No
+ * other worker runs yet, so nobody has spoken to a peer.
+ */
+static void
+begin_life(void)
+{
+	TgIncarnation incarnation = tg_incarnation_current();
+
+	if (incarnation.counter != 0)
+		return;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (tg_catalog_exists() && tg_node_id() != 0)
+		incarnation = tg_incarnation_make();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	if (incarnation.counter != 0)
+		tg_incarnation_publish(incarnation);
+}
+
+/*
  * Main function of the janitor.
  */
 void
@@ -146,6 +171,7 @@ topgun_janitor_main(Datum arg)
 	TgWorker	worker;
 
 	tg_worker_start(arg, "topgun janitor", &worker);
+	begin_life();
 	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION);
 	tg_worker_loop(tasks, lengthof(tasks));
 }

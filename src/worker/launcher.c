@@ -38,6 +38,7 @@ static const struct
 	[TG_WORKER_FOLDER] = {"topgun folder", "topgun_folder_main"},
 	[TG_WORKER_JANITOR] = {"topgun janitor", "topgun_janitor_main"},
 	[TG_WORKER_PULLER] = {"topgun puller", "topgun_puller_main"},
+	[TG_WORKER_PULSE] = {"topgun pulse", "topgun_pulse_main"},
 	[TG_WORKER_REPAIRER] = {"topgun repairer", "topgun_repairer_main"},
 };
 

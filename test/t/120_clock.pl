@@ -58,7 +58,9 @@ $cluster->assert_converged;
 # ------------------------------------------------- too far ahead: refused, shown, retried
 $cluster->stop;
 
-my $far = TopGun::Cluster->new(3, settings => "topgun.max_clock_drift = '2s'\n");
+# Heartbeats would tell node 1 that it is ahead, and it would refuse to write.
+my $far = TopGun::Cluster->new(3,
+	settings => "topgun.max_clock_drift = '2s'\ntopgun.heartbeat_interval = '60s'\n");
 $far->on_all('CREATE TABLE kv (id int PRIMARY KEY, v text)');
 $far->add_table('kv');
 $cluster = $far;

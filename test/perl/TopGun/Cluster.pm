@@ -490,6 +490,24 @@ sub children_of
 	return @children;
 }
 
+# Stop all processes of a node where they are, and let them go on.
+sub freeze
+{
+	my ($self, $i) = @_;
+	my $postmaster = $self->node($i)->{_pid};
+	kill('STOP', $postmaster);
+	kill('STOP', children_of($postmaster));
+	return;
+}
+
+sub thaw
+{
+	my ($self, $i) = @_;
+	my $postmaster = $self->node($i)->{_pid};
+	kill('CONT', children_of($postmaster), $postmaster);
+	return;
+}
+
 # ---------------------------------------------------------------------- load
 
 # 200 keys, or as many as asked for, that the storm writes.

@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/cluster/pulse.c
+ *	  Heartbeats: what they say, and what is made of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/guc.h"
+#include "clock/epoch.h"
+#include "clock/hlc.h"
+#include "clock/identity.h"
+#include "clock/node_clock.h"
+#include "cluster/detector.h"
+#include "cluster/pulse.h"
+#include "commands/async.h"
+#include "transport/incarnation.h"
+#include "transport/member.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#define CHANNEL			"topgun"
+
+/*
+ * Our own pulse.  Needs a transaction.
+ */
+void
+tg_pulse_describe(TgPulse *pulse)
+{
+	memset(pulse, 0, sizeof(*pulse));
+	pulse->sender = tg_node_id_required();
+	pulse->incarnation = tg_incarnation_current();
+	pulse->ceiling = tg_clock_found();
+	pulse->nancestors = tg_incarnation_ancestors(pulse->ancestors, TG_PULSE_MAX_ANCESTORS);
+	(void) tg_epoch_current();	/* known from now on */
+	tg_pulse_refresh(pulse);
+}
+
+/*
+ * Bring up to now what changes from one pulse to the next.  Needs no
+ * transaction.
+ */
+void
+tg_pulse_refresh(TgPulse *pulse)
+{
+	pulse->epoch = tg_epoch_current();
+	pulse->nsuspects = tg_detector_suspected(pulse->suspects);
+	pulse->clock = tg_clock_tick(pulse->sender);
+	pulse->wall_us = tg_clock_wall_us();
+}
+
+/*
+ * A peer has answered our pulse.  Its clock is compared with ours in the middle
+ * of the round trip.
+ */
+TgPhiEvent
+tg_pulse_heard(const TgPulse *answer, int64 sent_wall_us, int64 round_trip_us)
+{
+	TgHeartbeat heartbeat = {
+		.at = GetCurrentTimestamp(),
+		.round_trip_us = round_trip_us,
+		.clock_offset_us = answer->wall_us - (sent_wall_us + round_trip_us / 2),
+		.epoch = answer->epoch,
+		.view_id = answer->view_id,
+		.nsuspects = answer->nsuspects
+	};
+
+	memcpy(heartbeat.suspects, answer->suspects, sizeof(heartbeat.suspects));
+	return tg_detector_heartbeat(answer->sender, tg_detector_now_ms(), &heartbeat);
+}
+
+static void
+notify(TgNodeId node, const char *name, const char *event)
+{
+	StringInfoData payload;
+
+	initStringInfo(&payload);
+	appendStringInfo(&payload, "{\"event\": \"%s\", \"node_id\": %d, \"name\": ", event, node);
+	escape_json(&payload, name);
+	appendStringInfoChar(&payload, '}');
+	Async_Notify(CHANNEL, payload.data);
+	pfree(payload.data);
+}
+
+/*
+ * Tell people and programs what has happened to a peer.  Needs a transaction.
+ */
+void
+tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event)
+{
+	switch (event)
+	{
+		case TG_PHI_SUSPECTED:
+			ereport(LOG,
+					(errmsg("node \"%s\" is suspected to have failed", name)));
+			notify(node, name, "suspected");
+			break;
+		case TG_PHI_CONFIRMED:
+			ereport(LOG,
+					(errmsg("node \"%s\" has failed", name),
+					 errdetail("It has been suspected for topgun.confirmation_timeout.")));
+			notify(node, name, "confirmed");
+			break;
+		case TG_PHI_RECOVERED:
+			ereport(LOG,
+					(errmsg("node \"%s\" is back", name)));
+			notify(node, name, "recovered");
+			break;
+		case TG_PHI_NOTHING:
+			break;
+	}
+}
+
+/*
+ * See whether clients may still write here: not if we do not hear of a
+ * majority of these members, or if our clock, the one that stamps are made of,
+ * is too far ahead of those of a majority.
+ */
+void
+tg_pulse_set_fences(const List *members, const TgPulse *own)
+{
+	int64		ahead_us = (int64) tg_stamp_ms(own->clock) * 1000 - own->wall_us;
+	int			nmembers = 0;
+	int			nheard = 0;
+	int			nbehind = 0;
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		TgMember   *member = lfirst(lc);
+		TgDetected	peer;
+
+		if (!member->is_active)
+			continue;
+		nmembers++;
+		if (member->node == own->sender)
+			nheard++;
+		else if (tg_detector_get(member->node, &peer) && !peer.is_suspected)
+		{
+			nheard++;
+			if (peer.last.at != 0 &&
+				ahead_us - peer.last.clock_offset_us > tg_max_clock_drift_ms * INT64CONST(1000))
+				nbehind++;
+		}
+	}
+	tg_epoch_set_fence(TG_FENCE_MINORITY, nheard * 2 <= nmembers);
+	tg_epoch_set_fence(TG_FENCE_CLOCK, nbehind * 2 > nmembers);
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/cluster/pulse.h
+ *	  Heartbeats: what they say, and what is made of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TG_CLUSTER_PULSE_H
+#define TG_CLUSTER_PULSE_H
+
+#include "cluster/phi.h"
+#include "nodes/pg_list.h"
+#include "transport/wire_pulse.h"
+
+extern void tg_pulse_describe(TgPulse *pulse);
+extern void tg_pulse_refresh(TgPulse *pulse);
+extern TgPhiEvent tg_pulse_heard(const TgPulse *answer, int64 sent_wall_us, int64 round_trip_us);
+extern void tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event);
+extern void tg_pulse_set_fences(const List *members, const TgPulse *own);
+
+#endif							/* TG_CLUSTER_PULSE_H */
