@@ -30,6 +30,7 @@
 #include "row/gc_floor.h"
 #include "row/sweep.h"
 #include "row/tombstone.h"
+#include "transport/accepted.h"
 #include "transport/difference.h"
 #include "transport/incarnation.h"
 #include "transport/peer.h"
@@ -56,6 +57,7 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun sweep", tg_sweep_shmem_size, tg_sweep_shmem_attach, 1},
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
+	{"topgun accepted", tg_accepted_shmem_size, tg_accepted_shmem_attach, 1},
 	{"topgun incarnation", tg_incarnation_shmem_size, tg_incarnation_shmem_attach, 0},
 	{"topgun detector", tg_detector_shmem_size, tg_detector_shmem_attach, 1},
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},

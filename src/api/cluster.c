@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "row/gc_floor.h"
 #include "row/stamp.h"
+#include "transport/accepted.h"
 #include "transport/incarnation.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -213,6 +214,7 @@ topgun_forget_identity(PG_FUNCTION_ARGS)
 	tg_node_id_forget();
 	tg_epoch_forget();
 	tg_incarnation_forget();
+	tg_accepted_forget();
 	tg_detector_forget();
 	tg_segment_forget();
 	tg_gc_floor_forget();

@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "api/asker.h"
 #include "base/error.h"
 #include "clock/identity.h"
 #include "cluster/facts.h"
@@ -21,7 +21,6 @@
 #include "transport/answer.h"
 #include "transport/copy.h"
 #include "transport/cursors.h"
-#include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/resume.h"
 #include "utils/builtins.h"
@@ -81,24 +80,6 @@ topgun_wait_for_changes(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/*
- * A standby of a node is not the node: it knows less than the node has said.
- */
-static void
-require_primary(void)
-{
-	PreventCommandDuringRecovery("answering a peer");
-	(void) tg_node_id_required();
-}
-
-static void
-refuse_request(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_TG_PROTOCOL),
-			 errmsg("the request is not one of this version of topgun")));
-}
-
 static Datum
 to_bytea(StringInfo buf)
 {
@@ -128,12 +109,12 @@ topgun_pull(PG_FUNCTION_ARGS)
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TgPullRequest request;
 	TgReader	reader;
+	bool		is_sound;
 
+	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (!tg_wire_read_pull(&reader, &request))
-		refuse_request();
-	require_primary();
-	tg_member_require_active(request.asker);
+	is_sound = tg_wire_read_pull(&reader, &request);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	tg_peer_set_acknowledged(request.asker, request.flushed, request.settled);
 	greet(request.asker);
 	return to_bytea(tg_answer_pull(&request));
@@ -148,12 +129,12 @@ topgun_copy(PG_FUNCTION_ARGS)
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TgCopyRequest request;
 	TgReader	reader;
+	bool		is_sound;
 
+	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (!tg_wire_read_copy(&reader, &request))
-		refuse_request();
-	require_primary();
-	tg_member_require_active(request.asker);
+	is_sound = tg_wire_read_copy(&reader, &request);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	return to_bytea(tg_answer_copy(&request));
 }
 
@@ -193,7 +174,7 @@ topgun_database_identity(PG_FUNCTION_ARGS)
 Datum
 topgun_cursors(PG_FUNCTION_ARGS)
 {
-	require_primary();
+	tg_asker_require_primary();
 	return to_bytea(tg_cursors_tell());
 }
 

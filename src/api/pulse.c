@@ -7,14 +7,15 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "api/asker.h"
 #include "base/error.h"
 #include "clock/epoch.h"
 #include "clock/identity.h"
+#include "clock/monotonic.h"
 #include "cluster/detector.h"
 #include "cluster/pulse.h"
 #include "fmgr.h"
-#include "miscadmin.h"
+#include "transport/gate.h"
 #include "transport/member.h"
 #include "utils/builtins.h"
 #include "worker/roster.h"
@@ -62,6 +63,7 @@ topgun_phi(PG_FUNCTION_ARGS)
 /*
  * topgun_internal.pulse(request): a heartbeat, answered with our own.  Whoever
  * asks gets it: one that is no member any more finds that out by the epoch.
+ * Only one that is not who it says is told so.
  */
 Datum
 topgun_pulse(PG_FUNCTION_ARGS)
@@ -71,15 +73,19 @@ topgun_pulse(PG_FUNCTION_ARGS)
 	TgPulse		request;
 	TgPulse		answer;
 	TgReader	reader;
+	TgClaim		claim;
 
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	if (!tg_wire_read_pulse(&reader, &request))
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_PROTOCOL),
 				 errmsg("the request is not one of this version of topgun")));
-	PreventCommandDuringRecovery("answering a peer");
+	tg_asker_require_primary();
 
-	if (tg_detector_called(request.sender))
+	claim = tg_accepted_claim(request.sender, request.incarnation, tg_monotonic_ms());
+	if (claim == TG_CLAIM_REFUSED)
+		tg_gate_refuse_copy(request.sender);
+	if (tg_detector_call(request.sender, claim == TG_CLAIM_NEW))
 		tg_roster_wake(TG_WORKER_PULSE);
 	tg_pulse_describe(&answer);
 	tg_wire_write_pulse(buf, &answer);

@@ -7,13 +7,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "base/error.h"
-#include "clock/identity.h"
+#include "api/asker.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
-#include "transport/member.h"
 #include "transport/rows.h"
 #include "transport/tree_answer.h"
 #include "transport/versions_answer.h"
@@ -26,37 +22,14 @@ PG_FUNCTION_INFO_V1(topgun_take);
 PG_FUNCTION_INFO_V1(topgun_row_states);
 PG_FUNCTION_INFO_V1(topgun_restamp);
 
-/*
- * A standby of a node is not the node.
- */
-static void
-require_primary(void)
-{
-	PreventCommandDuringRecovery("answering a peer");
-	(void) tg_node_id_required();
-}
-
 static TgReader
 open_request(bytea *bytes)
 {
 	TgReader	reader;
 
-	require_primary();
+	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	return reader;
-}
-
-/*
- * The request must be sound, and come from a member.
- */
-static void
-check_request(bool is_sound, TgNodeId asker)
-{
-	if (!is_sound)
-		ereport(ERROR,
-				(errcode(ERRCODE_TG_PROTOCOL),
-				 errmsg("the request is not one of this version of topgun")));
-	tg_member_require_active(asker);
 }
 
 static Datum
@@ -75,7 +48,7 @@ topgun_tree(PG_FUNCTION_ARGS)
 	TgTreeRequest request;
 	bool		is_sound = tg_wire_read_tree(&reader, &request);
 
-	check_request(is_sound, request.asker);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	return to_bytea(tg_answer_tree(&request));
 }
 
@@ -102,7 +75,7 @@ topgun_leaf_keys(PG_FUNCTION_ARGS)
 	TgKeysRequest *request = palloc(sizeof(TgKeysRequest));
 	bool		is_sound = tg_wire_read_keys(&reader, request);
 
-	check_request(is_sound, request->asker);
+	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	tg_answer_keys(request, emit_chunk, fcinfo->resultinfo);
 	PG_RETURN_VOID();
@@ -118,7 +91,7 @@ topgun_versions(PG_FUNCTION_ARGS)
 	TgVersionsRequest request;
 	bool		is_sound = tg_wire_read_versions(&reader, &request);
 
-	check_request(is_sound, request.asker);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	return to_bytea(tg_answer_versions(&request));
 }
 
@@ -132,7 +105,7 @@ topgun_take(PG_FUNCTION_ARGS)
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TgMergeCounts counts;
 
-	require_primary();
+	tg_asker_require_primary();
 	tg_take(tg_bytes_of_varlena(bytes), &counts);
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf(INT64_FORMAT " " INT64_FORMAT,
 											  counts.applied, counts.quarantined)));
@@ -148,7 +121,7 @@ topgun_row_states(PG_FUNCTION_ARGS)
 	TgRowsRequest request;
 	bool		is_sound = tg_wire_read_rows(&reader, &request);
 
-	check_request(is_sound, request.asker);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	return to_bytea(tg_answer_rows(&request));
 }
 
@@ -162,6 +135,6 @@ topgun_restamp(PG_FUNCTION_ARGS)
 	TgRowsRequest request;
 	bool		is_sound = tg_wire_read_rows(&reader, &request);
 
-	check_request(is_sound, request.asker);
+	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
 	PG_RETURN_INT32(tg_answer_restamp(&request));
 }

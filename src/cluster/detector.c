@@ -4,7 +4,7 @@
  *	  Which peers are there, as this node sees it, in shared memory.
  *
  * The pulse worker of a database writes here; whoever wants to know reads.
- * All times are of the monotonic clock, which is one for all processes.
+ * All times are of the monotonic clock.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,8 +12,8 @@
 
 #include "base/database.h"
 #include "base/guc.h"
+#include "clock/monotonic.h"
 #include "cluster/detector.h"
-#include "portability/instr_time.h"
 #include "storage/lwlock.h"
 #include "transport/peer.h"
 #include "utils/timestamp.h"
@@ -21,7 +21,7 @@
 typedef struct DetectorEntry
 {
 	TgNodeId	node;			/* 0: free */
-	bool		has_called;		/* its pulse came while we suspected it */
+	bool		has_called;		/* it should be reached at once */
 	TgPhi		phi;
 	TgHeartbeat last;
 } DetectorEntry;
@@ -35,18 +35,6 @@ typedef struct DetectorShared
 } DetectorShared;
 
 static DetectorShared *shared = NULL;
-
-/*
- * The monotonic clock.
- */
-int64
-tg_detector_now_ms(void)
-{
-	instr_time	now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
-}
 
 static TgPhiSettings
 current_settings(void)
@@ -205,7 +193,7 @@ bool
 tg_detector_get(TgNodeId node, TgDetected *detected)
 {
 	TgPhiSettings settings = current_settings();
-	int64		now_ms = tg_detector_now_ms();
+	int64		now_ms = tg_monotonic_ms();
 	DetectorEntry *entry = find(lock_entries(LW_SHARED), node);
 
 	if (entry != NULL)
@@ -259,14 +247,15 @@ tg_detector_suspected(TgNodeId *nodes)
 }
 
 /*
- * A peer has sent us its pulse.  If we suspect it, the pulse worker should try
- * anew to reach it: true if that is news.
+ * A peer has reached us.  If we suspect it, or if it is urgent, the pulse
+ * worker should try anew to reach it: true if that is news.
  */
 bool
-tg_detector_called(TgNodeId node)
+tg_detector_call(TgNodeId node, bool is_urgent)
 {
 	DetectorEntry *entry = find(lock_entries(LW_EXCLUSIVE), node);
-	bool		is_news = entry != NULL && entry->phi.is_suspected && !entry->has_called;
+	bool		is_news = entry != NULL && (is_urgent || entry->phi.is_suspected) &&
+	!entry->has_called;
 
 	if (is_news)
 		entry->has_called = true;

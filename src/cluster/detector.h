@@ -43,7 +43,6 @@ typedef struct TgDetectorEvent
 	TgPhiEvent	event;
 } TgDetectorEvent;
 
-extern int64 tg_detector_now_ms(void);
 extern void tg_detector_watch(const List *nodes, int64 now_ms);
 extern void tg_detector_forget(void);
 extern void tg_detector_excuse(int64 now_ms, int look_ms);
@@ -53,7 +52,7 @@ extern TgPhiEvent tg_detector_heartbeat(TgNodeId node, int64 now_ms, const TgHea
 extern bool tg_detector_get(TgNodeId node, TgDetected *detected);
 extern bool tg_detector_suspects(TgNodeId node);
 extern int	tg_detector_suspected(TgNodeId *nodes);
-extern bool tg_detector_called(TgNodeId node);
+extern bool tg_detector_call(TgNodeId node, bool is_urgent);
 extern bool tg_detector_take_call(TgNodeId node);
 
 extern Size tg_detector_shmem_size(void);

@@ -7,14 +7,17 @@
  */
 #include "postgres.h"
 
+#include "base/error.h"
 #include "base/guc.h"
 #include "clock/epoch.h"
 #include "clock/hlc.h"
 #include "clock/identity.h"
+#include "clock/monotonic.h"
 #include "clock/node_clock.h"
 #include "cluster/detector.h"
 #include "cluster/pulse.h"
 #include "commands/async.h"
+#include "transport/accepted.h"
 #include "transport/incarnation.h"
 #include "transport/member.h"
 #include "utils/json.h"
@@ -38,6 +41,22 @@ tg_pulse_describe(TgPulse *pulse)
 }
 
 /*
+ * A peer tells us that we are not the node that the cluster knows.
+ */
+void
+tg_pulse_refused(const char *peer, const char *reason)
+{
+	if (tg_epoch_has_fence(TG_FENCE_VIEW))
+		return;
+	tg_epoch_advance(tg_epoch_current(), false);
+	ereport(WARNING,
+			(errcode(ERRCODE_TG_FENCED),
+			 errmsg("this node is fenced"),
+			 errdetail("Node \"%s\" says: %s.", peer, reason),
+			 errhint("If this is a copy, stop it; else bring it back with topgun.rejoin().")));
+}
+
+/*
  * Bring up to now what changes from one pulse to the next.  Needs no
  * transaction.
  */
@@ -50,24 +69,46 @@ tg_pulse_refresh(TgPulse *pulse)
 	pulse->wall_us = tg_clock_wall_us();
 }
 
+static bool
+is_accepted(const TgPulse *answer, int64 sent_ms)
+{
+	bool		is_news;
+	TgLife		life = tg_accepted_judge(answer, sent_ms, &is_news);
+
+	if (life <= TG_LIFE_NEXT)
+		return true;
+	if (is_news)
+		ereport(WARNING,
+				(errcode(ERRCODE_TG_FENCED),
+				 errmsg("node %d is refused", answer->sender),
+				 life == TG_LIFE_COPY ?
+				 errdetail("It does not descend from the node that this one knows.") :
+				 errdetail("It was restored from a backup: its clock is older than what this node knows of it."),
+				 errhint("Use topgun.rejoin() on that node.")));
+	return false;
+}
+
 /*
  * A peer has answered our pulse.  Its clock is compared with ours in the middle
- * of the round trip.
+ * of the round trip.  From one that is not the peer we know this is no
+ * heartbeat.
  */
 TgPhiEvent
-tg_pulse_heard(const TgPulse *answer, int64 sent_wall_us, int64 round_trip_us)
+tg_pulse_heard(const TgPulse *answer, const TgPulseTimes *times)
 {
 	TgHeartbeat heartbeat = {
 		.at = GetCurrentTimestamp(),
-		.round_trip_us = round_trip_us,
-		.clock_offset_us = answer->wall_us - (sent_wall_us + round_trip_us / 2),
+		.round_trip_us = times->round_trip_us,
+		.clock_offset_us = answer->wall_us - (times->sent_wall_us + times->round_trip_us / 2),
 		.epoch = answer->epoch,
 		.view_id = answer->view_id,
 		.nsuspects = answer->nsuspects
 	};
 
+	if (!is_accepted(answer, times->sent_ms))
+		return TG_PHI_NOTHING;
 	memcpy(heartbeat.suspects, answer->suspects, sizeof(heartbeat.suspects));
-	return tg_detector_heartbeat(answer->sender, tg_detector_now_ms(), &heartbeat);
+	return tg_detector_heartbeat(answer->sender, tg_monotonic_ms(), &heartbeat);
 }
 
 static void

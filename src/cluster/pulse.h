@@ -12,9 +12,18 @@
 #include "nodes/pg_list.h"
 #include "transport/wire_pulse.h"
 
+/* When a pulse was sent, and how long the answer took. */
+typedef struct TgPulseTimes
+{
+	int64		sent_ms;		/* monotonic */
+	int64		sent_wall_us;
+	int64		round_trip_us;
+} TgPulseTimes;
+
 extern void tg_pulse_describe(TgPulse *pulse);
 extern void tg_pulse_refresh(TgPulse *pulse);
-extern TgPhiEvent tg_pulse_heard(const TgPulse *answer, int64 sent_wall_us, int64 round_trip_us);
+extern TgPhiEvent tg_pulse_heard(const TgPulse *answer, const TgPulseTimes *times);
+extern void tg_pulse_refused(const char *peer, const char *reason);
 extern void tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event);
 extern void tg_pulse_set_fences(const List *members, const TgPulse *own);
 

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "base/error.h"
 #include "base/guc.h"
 #include "clock/node_clock.h"
 #include "cluster/pulse.h"
@@ -130,7 +131,8 @@ send_pulse(TgPulseLinks *links, TgPulseLink *peer, int64 now_ms)
 
 	peer->begun_ms = now_ms;
 	peer->due_ms = Max(peer->due_ms + tg_heartbeat_interval_ms, now_ms + tg_heartbeat_interval_ms / 2);
-	peer->sent_wall_us = links->own.wall_us;
+	peer->times.sent_ms = now_ms;
+	peer->times.sent_wall_us = links->own.wall_us;
 	INSTR_TIME_SET_CURRENT(peer->sent);
 	tg_link_begin(peer->link, "SELECT topgun_internal.pulse($1)", 1, &param);
 	pfree(buf.data);
@@ -155,6 +157,8 @@ take_answer(TgPulseLink *peer)
 	{
 		const char *error = tg_link_error(peer->link, &sqlstate);
 
+		if (sqlstate == ERRCODE_TG_FENCED)
+			tg_pulse_refused(peer->name, error);
 		ereport(DEBUG1,
 				(errmsg_internal("node \"%s\" answers a pulse with %s: %s", peer->name,
 								 unpack_sql_state(sqlstate), error)));
@@ -168,7 +172,8 @@ take_answer(TgPulseLink *peer)
 				(errmsg_internal("node \"%s\" answers a pulse with something else", peer->name)));
 		return TG_PHI_NOTHING;
 	}
-	return tg_pulse_heard(&answer, peer->sent_wall_us, (int64) INSTR_TIME_GET_MICROSEC(round_trip));
+	peer->times.round_trip_us = (int64) INSTR_TIME_GET_MICROSEC(round_trip);
+	return tg_pulse_heard(&answer, &peer->times);
 }
 
 /*

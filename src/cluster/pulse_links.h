@@ -9,6 +9,7 @@
 #define TG_CLUSTER_PULSE_LINKS_H
 
 #include "cluster/detector.h"
+#include "cluster/pulse.h"
 #include "portability/instr_time.h"
 #include "transport/link.h"
 #include "transport/peer.h"
@@ -25,7 +26,7 @@ typedef struct TgPulseLink
 	int64		begun_ms;		/* connecting, or waiting for an answer, since */
 	int64		due_ms;			/* when to send, or to connect */
 	instr_time	sent;
-	int64		sent_wall_us;
+	TgPulseTimes times;
 } TgPulseLink;
 
 typedef struct TgPulseLinks

@@ -45,6 +45,17 @@ CREATE TABLE topgun.incarnation
 COMMENT ON TABLE topgun.incarnation IS 'the lives of this node, one for each start of the server';
 REVOKE ALL ON topgun.incarnation FROM PUBLIC;
 
+CREATE TABLE topgun.peer_incarnation
+(
+	node_id int PRIMARY KEY,
+	since bigint NOT NULL,
+	counter bigint NOT NULL,
+	random bigint NOT NULL,
+	newest bigint NOT NULL
+);
+COMMENT ON TABLE topgun.peer_incarnation IS 'the life of each peer that this node accepts, and the newest stamp of it';
+REVOKE ALL ON topgun.peer_incarnation FROM PUBLIC;
+
 CREATE TABLE topgun.table_state
 (
 	table_id int PRIMARY KEY,

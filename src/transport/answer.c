@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "row/truncation.h"
 #include "transport/answer.h"
+#include "transport/incarnation.h"
 #include "transport/version.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -281,6 +282,7 @@ start_answer(Answer *answer, const TgPullRequest *request, int max_keys)
 
 	answer->head.sender = answer->node;
 	answer->head.epoch = request->epoch;
+	answer->head.incarnation = tg_incarnation_current();
 	answer->head.cursor = request->cursor;
 	answer->head.last_position = tg_inflight_last_position();
 	answer->head.vector = tg_vector_create();

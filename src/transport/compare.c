@@ -14,11 +14,13 @@
 
 #include "base/error.h"
 #include "base/guc.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "digest/tree_store.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "transport/compare.h"
+#include "transport/incarnation.h"
 #include "transport/peer.h"
 #include "transport/tree_now.h"
 #include "utils/memutils.h"
@@ -144,7 +146,8 @@ ask(TgLink *link, const TgMember *peer, TgTreeQuestion *question, TgLook *look, 
 {
 	TgTreeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.kind = TG_SCAN_STAMPS,
 		.nquestions = 1,
 		.questions = question
@@ -286,7 +289,8 @@ ask_merged(TgLink *link, const TgMember *peer)
 {
 	TgTreeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.kind = TG_SCAN_STAMPS
 	};
 	TgTreeAnswer answer;

@@ -24,6 +24,7 @@
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
 #include "catalog/pg_type.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -34,6 +35,7 @@
 #include "row/truncation.h"
 #include "tcop/dest.h"
 #include "transport/copy.h"
+#include "transport/incarnation.h"
 #include "transport/merge_answer.h"
 #include "transport/section.h"
 #include "transport/state.h"
@@ -295,6 +297,7 @@ tg_answer_copy(const TgCopyRequest *request)
 	TgAnswerHead head = {
 		.sender = tg_node_id_required(),
 		.epoch = request->epoch,
+		.incarnation = tg_incarnation_current(),
 		.complete = true,
 		.vector = tg_vector_create()
 	};
@@ -406,7 +409,8 @@ ask_for_chunk(TgLink *link, TgTableId table, const TgCopyPlace *place)
 {
 	TgCopyRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.table = table,
 		.has_after = place->after.len > 0,
 		.after = place->after,

@@ -13,12 +13,14 @@
 #include "postgres.h"
 
 #include "base/error.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "journal/inflight.h"
 #include "journal/mark.h"
 #include "row/gc_floor.h"
 #include "transport/compare.h"
 #include "transport/cursors.h"
+#include "transport/incarnation.h"
 #include "transport/member.h"
 #include "transport/state.h"
 
@@ -107,7 +109,8 @@ tg_floor_adopt(TgLink *link, const TgMember *member)
 {
 	TgTreeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.kind = TG_SCAN_STAMPS
 	};
 	TgTreeAnswer answer;

@@ -14,9 +14,11 @@
 
 #include "base/error.h"
 #include "base/guc.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "journal/inflight.h"
 #include "row/table.h"
+#include "transport/incarnation.h"
 #include "transport/key_join.h"
 #include "transport/tree_now.h"
 #include "utils/snapmgr.h"
@@ -82,7 +84,8 @@ send_request(TgKeyJoin *join, Relation rel)
 	*request = (TgKeysRequest)
 	{
 		.asker = tg_node_id_required(),
-			.epoch = 1,
+			.epoch = tg_epoch_current(),
+			.incarnation = tg_incarnation_current(),
 			.table = tg_table_id(rel),
 			.fingerprint = tg_table_get(rel)->fingerprint,
 			.kind = join->kind,

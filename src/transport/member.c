@@ -11,7 +11,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "base/catalog.h"
-#include "base/error.h"
 #include "transport/member.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -72,19 +71,4 @@ tg_member_find(TgNodeId node)
 			return member;
 	}
 	return NULL;
-}
-
-/*
- * Errors out with ERRCODE_TG_UNKNOWN_PEER unless the node is an active member.
- */
-void
-tg_member_require_active(TgNodeId node)
-{
-	TgMember   *member = tg_member_find(node);
-
-	if (member == NULL || !member->is_active)
-		ereport(ERROR,
-				(errcode(ERRCODE_TG_UNKNOWN_PEER),
-				 errmsg("node %d is not a member of this cluster", node),
-				 errhint("Use topgun.join() on that node.")));
 }

@@ -21,6 +21,5 @@ typedef struct TgMember
 
 extern List *tg_members(void);
 extern TgMember *tg_member_find(TgNodeId node);
-extern void tg_member_require_active(TgNodeId node);
 
 #endif							/* TG_TRANSPORT_MEMBER_H */

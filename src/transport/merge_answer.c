@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "clock/node_clock.h"
 #include "merge/batch.h"
+#include "transport/gate.h"
 #include "transport/merge_answer.h"
 #include "transport/state.h"
 #include "transport/table_stat.h"
@@ -128,7 +129,8 @@ tg_table_takes(TgNodeId sender, const TgSectionHead *head)
 }
 
 /*
- * Merge all sections, between tg_merge_begin() and tg_merge_end().
+ * Merge all sections, between tg_merge_begin() and tg_merge_end().  Errors out
+ * with ERRCODE_TG_STALE_EPOCH if the answer is of another view than ours.
  */
 void
 tg_answer_merge(const TgAnswer *answer, TgMerge *merge)
@@ -143,4 +145,5 @@ tg_answer_merge(const TgAnswer *answer, TgMerge *merge)
 		tg_merge_changes(merge, section->head.table, section->changes, section->head.nchanges);
 		tg_table_stat_add(section->head.table, &before, &merge->counts);
 	}
+	tg_gate_require_current(answer->head.epoch);
 }

@@ -23,8 +23,11 @@
 #include "base/failpoint.h"
 #include "base/error.h"
 #include "base/guc.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "journal/append.h"
+#include "transport/gate.h"
+#include "transport/incarnation.h"
 #include "transport/merge_answer.h"
 #include "transport/peer.h"
 #include "transport/pull.h"
@@ -118,7 +121,8 @@ tg_pull_send(TgPull *pull, int wait_ms)
 {
 	TgPullRequest request = {
 		.asker = pull->node,
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.cursor = asked_so_far(pull),
 		.give_back = pull->give_back,
 		.max_bytes = ANSWER_BYTES
@@ -177,6 +181,7 @@ merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, TgMergeCoun
 	TG_FAILPOINT("pull-before-cursor");
 	tg_peer_cursor_save(to);
 	TG_FAILPOINT("pull-before-commit");
+	tg_gate_require_current(answer->head.epoch);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 	TG_FAILPOINT("pull-after-commit");

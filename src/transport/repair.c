@@ -21,12 +21,14 @@
 #include "access/xact.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "journal/append.h"
 #include "merge/batch.h"
 #include "miscadmin.h"
 #include "row/truncation.h"
 #include "transport/alike.h"
+#include "transport/incarnation.h"
 #include "transport/key_list.h"
 #include "transport/merge_answer.h"
 #include "transport/repair.h"
@@ -199,7 +201,8 @@ ask_versions(Run *run, Exchange *exchange)
 	TgRepair   *repair = run->repair;
 	TgVersionsRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.table = repair->table,
 		.fingerprint = exchange->fingerprint,
 		.returning = repair->returning,
@@ -281,7 +284,8 @@ begin_gift(Run *run, TgSections *sections, TgAnswerHead *head)
 	*head = (TgAnswerHead)
 	{
 		.sender = tg_node_id_required(),
-			.epoch = 1,
+			.epoch = tg_epoch_current(),
+			.incarnation = tg_incarnation_current(),
 			.complete = true,
 			.vector = tg_vector_create()
 	};

@@ -17,12 +17,14 @@
 #include "access/xact.h"
 #include "base/failpoint.h"
 #include "bulk/scrub.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "digest/tree_store.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "transport/compare.h"
 #include "transport/difference.h"
+#include "transport/incarnation.h"
 #include "transport/peer.h"
 #include "transport/repair.h"
 #include "transport/repair_round.h"
@@ -289,7 +291,8 @@ compare_roots(Turn *turn, TgTreeAnswer *answer)
 {
 	TgTreeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.kind = TG_SCAN_STAMPS,
 		.nquestions = turn->ntables,
 		.questions = palloc0((turn->ntables + 1) * sizeof(TgTreeQuestion))

@@ -18,11 +18,13 @@
 #include "postgres.h"
 
 #include "base/error.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "miscadmin.h"
 #include "row/table.h"
 #include "transport/alike.h"
 #include "transport/compare.h"
+#include "transport/incarnation.h"
 #include "transport/key_list.h"
 #include "transport/rows.h"
 #include "transport/verify.h"
@@ -43,7 +45,8 @@ find_leaves(const TgVerify *verify, TgLeafSet *leaves)
 	TgTreeQuestion question = {.table = tg_table_id(verify->rel)};
 	TgTreeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.kind = TG_SCAN_CONTENTS,
 		.nquestions = 1,
 		.questions = &question
@@ -107,7 +110,8 @@ ask_about_rows(const TgVerify *verify, const char *sql, TgBytes *keys, uint32 nk
 {
 	TgRowsRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.table = tg_table_id(verify->rel),
 		.fingerprint = tg_table_get(verify->rel)->fingerprint,
 		.nkeys = nkeys,

@@ -17,6 +17,8 @@
 #include "row/gc_floor.h"
 #include "row/truncation.h"
 #include "transport/alike.h"
+#include "transport/gate.h"
+#include "transport/incarnation.h"
 #include "transport/member.h"
 #include "transport/merge_answer.h"
 #include "transport/version.h"
@@ -166,6 +168,7 @@ tg_answer_versions(const TgVersionsRequest *request)
 	TgAnswerHead head = {
 		.sender = node,
 		.epoch = request->epoch,
+		.incarnation = tg_incarnation_current(),
 		.complete = true,
 		.vector = tg_vector_create()
 	};
@@ -203,7 +206,7 @@ tg_take(TgBytes bytes, TgMergeCounts *counts)
 	TgMerge		merge;
 
 	tg_answer_read(bytes, &answer);
-	tg_member_require_active(answer.head.sender);
+	tg_gate_check(answer.head.sender, answer.head.epoch, answer.head.incarnation);
 	for (uint32 i = 0; i < answer.head.ntables; i++)
 		require_alike(answer.sections[i].head.table, answer.sections[i].head.fingerprint,
 					  answer.head.sender);

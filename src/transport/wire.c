@@ -34,6 +34,7 @@ tg_wire_write_pull(StringInfo buf, const TgPullRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_PULL);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_wire_write_cursor(buf, request->cursor);
 	tg_wire_write_cursor(buf, request->flushed);
 	tg_write_u64(buf, request->settled);
@@ -51,6 +52,7 @@ tg_wire_read_pull(TgReader *reader, TgPullRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_PULL);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->cursor = tg_wire_read_cursor(reader);
 	request->flushed = tg_wire_read_cursor(reader);
 	request->settled = tg_read_u64(reader);
@@ -69,6 +71,7 @@ tg_wire_write_copy(StringInfo buf, const TgCopyRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_COPY);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_write_u32(buf, request->table);
 	tg_write_u32(buf, request->max_bytes);
 	tg_write_u64(buf, request->newer_than);
@@ -86,6 +89,7 @@ tg_wire_read_copy(TgReader *reader, TgCopyRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_COPY);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->table = tg_wire_read_table(reader);
 	request->max_bytes = tg_read_u32(reader);
 	request->newer_than = tg_read_u64(reader);
@@ -110,6 +114,7 @@ tg_wire_write_answer(StringInfo buf, const TgAnswerHead *head)
 	tg_wire_write_sign(buf, TG_MESSAGE_ANSWER);
 	tg_write_u16(buf, head->sender);
 	tg_write_u64(buf, head->epoch);
+	tg_wire_write_incarnation(buf, head->incarnation);
 	tg_wire_write_cursor(buf, head->cursor);
 	tg_write_u64(buf, head->last_position);
 	tg_wire_write_bool(buf, head->complete);
@@ -127,6 +132,7 @@ tg_wire_read_answer(TgReader *reader, TgAnswerHead *head)
 	tg_wire_read_sign(reader, TG_MESSAGE_ANSWER);
 	head->sender = tg_wire_read_node(reader);
 	head->epoch = tg_read_u64(reader);
+	head->incarnation = tg_wire_read_incarnation(reader);
 	head->cursor = tg_wire_read_cursor(reader);
 	head->last_position = tg_read_u64(reader);
 	head->complete = tg_wire_read_bool(reader);

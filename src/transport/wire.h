@@ -21,6 +21,7 @@ typedef struct TgPullRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgCursor	cursor;			/* read up to here */
 	TgCursor	flushed;		/* and durably merged up to here */
 	TgStamp		settled;		/* everybody's writes up to it are durably
@@ -35,6 +36,7 @@ typedef struct TgCopyRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgTableId	table;
 	bool		has_after;		/* else from the first key */
 	TgBytes		after;			/* key bytes */
@@ -47,6 +49,7 @@ typedef struct TgAnswerHead
 {
 	TgNodeId	sender;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgCursor	cursor;			/* the answer brings the asker up to here */
 	TgPosition	last_position;	/* of the sender's newest transaction */
 	bool		complete;		/* nothing is left up to the cursor's horizon */

@@ -120,6 +120,7 @@ tg_wire_write_tree(StringInfo buf, const TgTreeRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_TREE);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	write_scan_kind(buf, request->kind);
 	tg_write_u32(buf, request->nquestions);
 	for (uint32 i = 0; i < request->nquestions; i++)
@@ -135,6 +136,7 @@ tg_wire_read_tree(TgReader *reader, TgTreeRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_TREE);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->kind = read_scan_kind(reader);
 	request->nquestions = tg_wire_read_count(reader, MIN_QUESTION_BYTES);
 	request->questions = make_array(request->nquestions, sizeof(TgTreeQuestion));
@@ -265,6 +267,7 @@ tg_wire_write_keys(StringInfo buf, const TgKeysRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_KEYS);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	write_scan_kind(buf, request->kind);
@@ -286,6 +289,7 @@ tg_wire_read_keys(TgReader *reader, TgKeysRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_KEYS);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->kind = read_scan_kind(reader);
@@ -396,6 +400,7 @@ tg_wire_write_versions(StringInfo buf, const TgVersionsRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_VERSIONS);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	tg_wire_write_bool(buf, request->returning);
@@ -416,6 +421,7 @@ tg_wire_read_versions(TgReader *reader, TgVersionsRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_VERSIONS);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->returning = tg_wire_read_bool(reader);
@@ -489,6 +495,7 @@ tg_wire_write_rows(StringInfo buf, const TgRowsRequest *request)
 	tg_wire_write_sign(buf, TG_MESSAGE_ROWS);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	tg_write_u32(buf, request->nkeys);
@@ -505,6 +512,7 @@ tg_wire_read_rows(TgReader *reader, TgRowsRequest *request)
 	tg_wire_read_sign(reader, TG_MESSAGE_ROWS);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->nkeys = tg_wire_read_count(reader, MIN_KEY_BYTES);

@@ -51,6 +51,7 @@ typedef struct TgTreeRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgScanKind	kind;			/* stored trees, or made from the contents now */
 	uint32		nquestions;
 	TgTreeQuestion *questions;
@@ -88,6 +89,7 @@ typedef struct TgKeysRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgTableId	table;
 	uint64		fingerprint;
 	TgScanKind	kind;			/* contents: with digests of them */
@@ -124,6 +126,7 @@ typedef struct TgVersionsRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgTableId	table;
 	uint64		fingerprint;
 	bool		returning;		/* the asker may have what was long deleted */
@@ -157,6 +160,7 @@ typedef struct TgRowsRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgTableId	table;
 	uint64		fingerprint;
 	uint32		nkeys;

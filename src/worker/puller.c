@@ -175,7 +175,6 @@ state_after(int sqlstate)
 		case ERRCODE_TG_UNKNOWN_PEER:
 		case ERRCODE_TG_NOT_A_NODE:
 		case ERRCODE_TG_FENCED:
-		case ERRCODE_TG_STALE_EPOCH:
 			return TG_PEER_REFUSED;
 		case ERRCODE_TG_JOURNAL_CUT:
 			return TG_PEER_CUT;
@@ -218,6 +217,8 @@ leave_after_error(TgNodeId peer, MemoryContext context)
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK ||
 		error->sqlerrcode == ERRCODE_TG_JOURNAL_CUT)
 		tg_roster_retry_at_once();
+	else if (error->sqlerrcode == ERRCODE_TG_STALE_EPOCH)
+		tg_roster_retry_soon();
 	proc_exit(1);
 }
 

@@ -14,12 +14,15 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "clock/identity.h"
+#include "clock/monotonic.h"
 #include "cluster/pulse.h"
 #include "cluster/pulse_links.h"
+#include "journal/cursor.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
 #include "storage/lmgr.h"
+#include "transport/accepted.h"
 #include "transport/member.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -98,6 +101,19 @@ watch_members(PulseWorker *worker, int64 now_ms)
 }
 
 /*
+ * Stamps of peers come on many ways; the newest ones are in our vector.
+ */
+static void
+observe_stamps(TgNodeId self)
+{
+	TgVector   *vector = tg_own_vector(self);
+
+	for (int i = 0; i < vector->nentries; i++)
+		if (vector->entries[i].node != self)
+			tg_accepted_observe(vector->entries[i].node, vector->entries[i].stamp);
+}
+
+/*
  * Look who is a member.  If somebody has locked the table, who was one before
  * will do.
  */
@@ -117,6 +133,7 @@ look_at_members(PulseWorker *worker, int64 now_ms)
 		MemoryContext old;
 
 		tg_pulse_describe(&worker->links.own);
+		observe_stamps(worker->links.own.sender);
 		MemoryContextReset(worker->context);
 		old = MemoryContextSwitchTo(worker->context);
 		worker->members = copy_members(members);
@@ -140,13 +157,25 @@ tell(const PulseWorker *worker, const TgDetectorEvent *events, int nevents)
 	commit(caller);
 }
 
+static void
+save_accepted(void)
+{
+	MemoryContext caller;
+
+	if (!tg_accepted_must_save())
+		return;
+	caller = begin();
+	tg_accepted_save();
+	commit(caller);
+}
+
 /*
  * Come by once.
  */
 static void
 run_round(PulseWorker *worker, int look_ms)
 {
-	int64		now_ms = tg_detector_now_ms();
+	int64		now_ms = tg_monotonic_ms();
 	TgDetectorEvent events[TG_MAX_PEERS];
 
 	tg_detector_excuse(now_ms, look_ms);
@@ -156,7 +185,8 @@ run_round(PulseWorker *worker, int look_ms)
 		look_at_members(worker, now_ms);
 	}
 	tell(worker, events, tg_pulse_links_run(&worker->links, now_ms, events));
-	tell(worker, events, tg_detector_look(tg_detector_now_ms(), events));
+	tell(worker, events, tg_detector_look(tg_monotonic_ms(), events));
+	save_accepted();
 	tg_pulse_set_fences(worker->members, &worker->links.own);
 }
 

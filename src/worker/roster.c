@@ -422,6 +422,19 @@ tg_roster_retry_at_once(void)
 }
 
 /*
+ * This worker fails for a reason that should be gone in a moment: no pause the
+ * first time.
+ */
+void
+tg_roster_retry_soon(void)
+{
+	lock_roster();
+	if (myself->failures == 0)
+		myself->failures = -1;
+	unlock_roster();
+}
+
+/*
  * Shall this worker go on?
  */
 bool

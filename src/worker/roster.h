@@ -62,6 +62,7 @@ extern void tg_roster_attach(Datum arg, TgWorker *worker);
 extern Datum tg_roster_arg(int place, uint32 generation);
 extern void tg_roster_succeeded(void);
 extern void tg_roster_retry_at_once(void);
+extern void tg_roster_retry_soon(void);
 extern bool tg_roster_is_wanted(void);
 
 extern int	tg_roster_list(TgWorker *workers);

@@ -71,6 +71,7 @@ make_pull(StringInfo buf)
 	TgPullRequest request = {
 		.asker = unit_node(),
 		.epoch = unit_edgy(PG_UINT64_MAX),
+		.incarnation = unit_incarnation(),
 		.cursor = random_cursor(),
 		.flushed = random_cursor(),
 		.settled = unit_edgy(PG_UINT64_MAX),
@@ -86,6 +87,7 @@ make_pull(StringInfo buf)
 	CHECK(tg_wire_read_pull(&reader, &back));
 	CHECK(back.asker == request.asker);
 	CHECK(back.epoch == request.epoch);
+	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
 	CHECK(same_cursor(back.cursor, request.cursor));
 	CHECK(same_cursor(back.flushed, request.flushed));
 	CHECK(back.settled == request.settled);
@@ -115,6 +117,7 @@ make_copy(StringInfo buf)
 	TgCopyRequest request = {
 		.asker = unit_node(),
 		.epoch = unit_edgy(PG_UINT64_MAX),
+		.incarnation = unit_incarnation(),
 		.table = random_table(),
 		.has_after = unit_one_in(2),
 		.newer_than = unit_edgy(PG_UINT64_MAX),
@@ -130,6 +133,7 @@ make_copy(StringInfo buf)
 	CHECK(tg_wire_read_copy(&reader, &back));
 	CHECK(back.asker == request.asker);
 	CHECK(back.epoch == request.epoch);
+	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
 	CHECK(back.table == request.table);
 	CHECK(back.has_after == request.has_after);
 	CHECK(unit_same_bytes(back.after, request.after));
@@ -242,6 +246,7 @@ make_answer(StringInfo buf)
 	TgAnswerHead head = {
 		.sender = unit_node(),
 		.epoch = unit_edgy(PG_UINT64_MAX),
+		.incarnation = unit_incarnation(),
 		.cursor = random_cursor(),
 		.last_position = unit_edgy(PG_UINT64_MAX),
 		.complete = unit_one_in(2),
@@ -258,6 +263,7 @@ make_answer(StringInfo buf)
 	CHECK(tg_wire_read_answer(&reader, &back));
 	CHECK(back.sender == head.sender);
 	CHECK(back.epoch == head.epoch);
+	CHECK(tg_incarnation_is(back.incarnation, head.incarnation));
 	CHECK(same_cursor(back.cursor, head.cursor));
 	CHECK(back.last_position == head.last_position);
 	CHECK(back.complete == head.complete);
@@ -309,7 +315,7 @@ pinned_vector(void)
 static void
 pin_pull(StringInfo buf)
 {
-	TgPullRequest request = {.asker = 3,.epoch = 9,.cursor = {BIG, 1},
+	TgPullRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.cursor = {BIG, 1},
 	.flushed = {BIG - 1, TG_WHOLE_POSITION},.settled = BIG - 2,.vector = pinned_vector(),
 	.give_back = true,.max_bytes = 65536};
 
@@ -319,7 +325,7 @@ pin_pull(StringInfo buf)
 static void
 pin_copy(StringInfo buf)
 {
-	TgCopyRequest request = {.asker = 1023,.epoch = 9,.table = 258,.has_after = true,
+	TgCopyRequest request = {.asker = 1023,.epoch = 9,.incarnation = {7, 255},.table = 258,.has_after = true,
 	.after = {.data = "key",.len = 3},.newer_than = BIG,.max_bytes = 65536};
 
 	tg_wire_write_copy(buf, &request);
@@ -328,7 +334,7 @@ pin_copy(StringInfo buf)
 static void
 pin_answer(StringInfo buf)
 {
-	TgAnswerHead head = {.sender = 3,.epoch = 9,.cursor = {BIG, 1},.last_position = BIG + 1,
+	TgAnswerHead head = {.sender = 3,.epoch = 9,.incarnation = {7, 255},.cursor = {BIG, 1},.last_position = BIG + 1,
 	.complete = true,.vector = pinned_vector(),.ntables = 1};
 	TgSectionHead section = {.table = 258,.fingerprint = BIG,.nchanges = 1};
 	TgChange	change = {.kind = TG_CHANGE_DELETE,.stamp = BIG,
@@ -341,14 +347,14 @@ pin_answer(StringInfo buf)
 
 static const UnitPinned pinned[] = {
 	{"pull request", pin_pull,
-		"54470101" "0003" "0000000000000009"
+		"54470101" "0003" "0000000000000009" "00000007" "00000000000000ff"
 		"f1e2d3c4b5a69788" "00000001" "f1e2d3c4b5a69787" "ffffffff"
 	"f1e2d3c4b5a69786" "01" "00010000" "0001" "0007" "f1e2d3c4b5a69788"},
 	{"copy request", pin_copy,
-		"54470102" "03ff" "0000000000000009" "00000102" "00010000"
+		"54470102" "03ff" "0000000000000009" "00000007" "00000000000000ff" "00000102" "00010000"
 	"f1e2d3c4b5a69788" "01" "00000003" "6b6579"},
 	{"answer", pin_answer,
-		"54470103" "0003" "0000000000000009" "f1e2d3c4b5a69788" "00000001"
+		"54470103" "0003" "0000000000000009" "00000007" "00000000000000ff" "f1e2d3c4b5a69788" "00000001"
 		"f1e2d3c4b5a69789" "01" "0001" "0007" "f1e2d3c4b5a69788" "00000001"
 		"00000102" "f1e2d3c4b5a69788" "00000001"
 	"02" "f1e2d3c4b5a69788" "00000003" "6b6579"},

@@ -12,14 +12,6 @@
 
 PG_FUNCTION_INFO_V1(test_wire_pulse);
 
-static TgIncarnation
-random_incarnation(uint32 below)
-{
-	TgIncarnation incarnation = {1 + unit_edgy(below - 2), unit_edgy(PG_UINT64_MAX)};
-
-	return incarnation;
-}
-
 static void
 make_pulse(StringInfo buf)
 {
@@ -27,7 +19,7 @@ make_pulse(StringInfo buf)
 		.sender = unit_node(),
 		.epoch = unit_edgy(PG_UINT64_MAX),
 		.view_id = unit_edgy(PG_UINT64_MAX),
-		.incarnation = random_incarnation(PG_UINT32_MAX),
+		.incarnation = unit_incarnation(),
 		.ceiling = unit_edgy(PG_UINT64_MAX),
 		.clock = unit_edgy(PG_UINT64_MAX),
 		.wall_us = (int64) unit_edgy(PG_UINT64_MAX),
@@ -44,7 +36,8 @@ make_pulse(StringInfo buf)
 	{
 		TgIncarnation *ancestor = &pulse.ancestors[pulse.nancestors++];
 
-		*ancestor = random_incarnation(counter);
+		ancestor->counter = 1 + unit_edgy(counter - 2);
+		ancestor->random = unit_edgy(PG_UINT64_MAX);
 		counter = ancestor->counter;
 	}
 

@@ -134,6 +134,19 @@ unit_stamp(void)
 }
 
 /*
+ * A life of a node, or none.
+ */
+TgIncarnation
+unit_incarnation(void)
+{
+	TgIncarnation incarnation = {unit_edgy(PG_UINT32_MAX), 0};
+
+	if (incarnation.counter != 0)
+		incarnation.random = unit_edgy(PG_UINT64_MAX);
+	return incarnation;
+}
+
+/*
  * Random bytes in the current memory context.
  */
 TgBytes

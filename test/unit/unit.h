@@ -57,6 +57,7 @@ extern bool unit_one_in(int n);
 extern uint64 unit_edgy(uint64 max);
 extern TgNodeId unit_node(void);
 extern TgStamp unit_stamp(void);
+extern TgIncarnation unit_incarnation(void);
 extern TgBytes unit_bytes(uint32 min_len, uint32 max_len);
 extern bool unit_same_bytes(TgBytes a, TgBytes b);
 
