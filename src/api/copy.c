@@ -7,33 +7,27 @@
  */
 #include "postgres.h"
 
-#include "base/error.h"
-#include "clock/identity.h"
+#include "api/asker.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "transport/copy_bounds.h"
 #include "transport/copy_range.h"
-#include "transport/member.h"
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(topgun_copy_bounds);
 PG_FUNCTION_INFO_V1(topgun_copy_range);
 
 static void
-read_request(FunctionCallInfo fcinfo, TgRangeRequest * request)
+read_request(FunctionCallInfo fcinfo, TgRangeRequest *request)
 {
 	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
 	TgReader	reader;
+	bool		is_sound;
 
+	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	if (!tg_wire_read_range(&reader, request))
-		ereport(ERROR,
-				(errcode(ERRCODE_TG_PROTOCOL),
-				 errmsg("the request is not one of this version of topgun")));
-	PreventCommandDuringRecovery("answering a peer");
-	(void) tg_node_id_required();
-	tg_member_require_active(request->asker);
+	is_sound = tg_wire_read_range(&reader, request);
+	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
 }
 
 /*
@@ -57,7 +51,7 @@ close_answer(Datum answer)
 }
 
 static TgRangeAnswer *
-open_answer(FunctionCallInfo fcinfo, FuncCallContext * context)
+open_answer(FunctionCallInfo fcinfo, FuncCallContext *context)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext old = MemoryContextSwitchTo(context->multi_call_memory_ctx);

@@ -52,7 +52,7 @@ init_row_bound(ScanKey key, Relation index, int ncolumns, StrategyNumber strateg
  * A condition on the whole key; none for empty bytes.  Returns how many.
  */
 static int
-init_bound(ScanKey key, TgRangeScan * range, StrategyNumber strategy, TgBytes bound)
+init_bound(ScanKey key, TgRangeScan *range, StrategyNumber strategy, TgBytes bound)
 {
 	TgKeySpec  *spec = range->table->key;
 	Datum		values[INDEX_MAX_KEYS];
@@ -74,7 +74,7 @@ init_bound(ScanKey key, TgRangeScan * range, StrategyNumber strategy, TgBytes bo
  * the bytes are not those of keys.
  */
 void
-tg_range_scan_begin(TgRangeScan * range, Relation rel, Snapshot snapshot, TgBytes after, TgBytes upto)
+tg_range_scan_begin(TgRangeScan *range, Relation rel, Snapshot snapshot, TgBytes after, TgBytes upto)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun range",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -98,7 +98,7 @@ tg_range_scan_begin(TgRangeScan * range, Relation rel, Snapshot snapshot, TgByte
  * Go to the next row; false if there is none.
  */
 bool
-tg_range_scan_next(TgRangeScan * range)
+tg_range_scan_next(TgRangeScan *range)
 {
 	MemoryContext old = MemoryContextSwitchTo(range->context);
 	bool		found = index_getnext_slot(range->scan, ForwardScanDirection, range->row);
@@ -111,7 +111,7 @@ tg_range_scan_next(TgRangeScan * range)
  * End of the scan.  The lock of the index stays.
  */
 void
-tg_range_scan_end(TgRangeScan * range)
+tg_range_scan_end(TgRangeScan *range)
 {
 	ExecDropSingleTupleTableSlot(range->row);
 	index_endscan(range->scan);

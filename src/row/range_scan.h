@@ -20,11 +20,11 @@ typedef struct TgRangeScan
 	IndexScanDesc scan;
 	TupleTableSlot *row;		/* the current row */
 	MemoryContext context;		/* of all this */
-}			TgRangeScan;
+} TgRangeScan;
 
-extern void tg_range_scan_begin(TgRangeScan * range, Relation rel, Snapshot snapshot,
+extern void tg_range_scan_begin(TgRangeScan *range, Relation rel, Snapshot snapshot,
 								TgBytes after, TgBytes upto);
-extern bool tg_range_scan_next(TgRangeScan * range);
-extern void tg_range_scan_end(TgRangeScan * range);
+extern bool tg_range_scan_next(TgRangeScan *range);
+extern void tg_range_scan_end(TgRangeScan *range);
 
 #endif							/* TG_ROW_RANGE_SCAN_H */

@@ -40,7 +40,7 @@ typedef struct TableSize
 {
 	uint64		pages;			/* of the heap */
 	uint64		bytes;			/* with what is out of line */
-}			TableSize;
+} TableSize;
 
 /* The keys of the sample come in here, in order. */
 typedef struct Sample
@@ -51,10 +51,10 @@ typedef struct Sample
 	TgBytes    *keys;
 	uint32		nkeys;
 	uint32		max_keys;
-}			Sample;
+} Sample;
 
 static void
-add_leaf_size(TableSize * size, Relation leaf)
+add_leaf_size(TableSize *size, Relation leaf)
 {
 	size->pages += RelationGetNumberOfBlocks(leaf);
 	size->bytes += (uint64) RelationGetNumberOfBlocks(leaf) * BLCKSZ;
@@ -84,7 +84,7 @@ size_of(Oid relid)
 }
 
 static uint64
-count_ranges(const TableSize * size)
+count_ranges(const TableSize *size)
 {
 	uint64		range_bytes = size->bytes / RANGES_AT_LEAST;
 
@@ -139,7 +139,7 @@ sample_query(Relation rel, TgTable *table, double percent)
 }
 
 static void
-read_sample(Sample * sample, Relation rel, double percent)
+read_sample(Sample *sample, Relation rel, double percent)
 {
 	TgTable    *table = tg_table_get(rel);
 	TgSqlSession session;
@@ -165,7 +165,7 @@ read_sample(Sample * sample, Relation rel, double percent)
  * Keys that cut the table into ranges of about the same size.
  */
 static void
-find_bounds(Relation rel, TgBoundsAnswer * answer)
+find_bounds(Relation rel, TgBoundsAnswer *answer)
 {
 	TableSize	size = size_of(RelationGetRelid(rel));
 	uint64		nranges = count_ranges(&size);
@@ -185,7 +185,7 @@ find_bounds(Relation rel, TgBoundsAnswer * answer)
  * with ACCESS SHARE.
  */
 StringInfo
-tg_answer_bounds(const TgRangeRequest * request)
+tg_answer_bounds(const TgRangeRequest *request)
 {
 	Oid			relid = tg_table_relid(request->table);
 	Relation	rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;

@@ -10,6 +10,6 @@
 
 #include "transport/wire_copy.h"
 
-extern StringInfo tg_answer_bounds(const TgRangeRequest * request);
+extern StringInfo tg_answer_bounds(const TgRangeRequest *request);
 
 #endif							/* TG_TRANSPORT_COPY_BOUNDS_H */

@@ -48,7 +48,7 @@ tg_copy_progress_read(TgBytes bytes)
  * Mirrors tg_copy_progress_read(), in the current memory context.
  */
 TgBytes
-tg_copy_progress_write(const TgCopyProgress * progress)
+tg_copy_progress_write(const TgCopyProgress *progress)
 {
 	StringInfoData buf;
 	int			node = -1;
@@ -142,7 +142,7 @@ key_column(int column, MemoryContext context)
  * it is not.
  */
 bool
-tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange * range)
+tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange *range)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	TgSqlSession session;

@@ -27,14 +27,14 @@ typedef struct TgCopyProgress
 	TgStamp		copy;			/* names the ranges of the copy from it;
 								 * TG_NO_STAMP: they are not known yet */
 	TgCopyPlace place;			/* behind the rows */
-}			TgCopyProgress;
+} TgCopyProgress;
 
 extern TgCopyProgress tg_copy_progress_read(TgBytes bytes);
-extern TgBytes tg_copy_progress_write(const TgCopyProgress * progress);
+extern TgBytes tg_copy_progress_write(const TgCopyProgress *progress);
 
 extern void tg_ranges_put(TgTableId table, TgStamp copy, const TgBytes *bounds, int nbounds);
 extern List *tg_ranges_left(TgTableId table, TgStamp copy);
-extern bool tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange * range);
+extern bool tg_range_find(TgTableId table, TgStamp copy, int number, TgKeyRange *range);
 extern bool tg_range_done(TgTableId table, TgStamp copy, int number);
 extern void tg_ranges_forget(TgTableId table);
 

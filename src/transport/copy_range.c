@@ -20,6 +20,7 @@
 #include "port/pg_bswap.h"
 #include "row/range_scan.h"
 #include "transport/copy_range.h"
+#include "transport/incarnation.h"
 #include "transport/wire.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -43,7 +44,7 @@ struct TgRangeAnswer
 };
 
 static void
-require_replicated(Relation rel, const TgRangeRequest * request)
+require_replicated(Relation rel, const TgRangeRequest *request)
 {
 	if (rel == NULL || tg_table_id(rel) != request->table)
 		ereport(ERROR,
@@ -66,7 +67,7 @@ copy_bytes(TgBytes bytes)
  * end of the transaction.
  */
 TgRangeAnswer *
-tg_range_answer_open(const TgRangeRequest * request)
+tg_range_answer_open(const TgRangeRequest *request)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun range answer",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -80,6 +81,7 @@ tg_range_answer_open(const TgRangeRequest * request)
 	require_replicated(answer->rel, request);
 	answer->head.sender = tg_node_id_required();
 	answer->head.epoch = request->epoch;
+	answer->head.incarnation = tg_incarnation_current();
 	answer->head.complete = true;
 	answer->head.vector = tg_vector_create();
 	answer->head.ntables = 1;
@@ -94,7 +96,7 @@ tg_range_answer_open(const TgRangeRequest * request)
 }
 
 static void
-end_leaf(TgRangeAnswer * answer)
+end_leaf(TgRangeAnswer *answer)
 {
 	if (answer->leaf == NULL)
 		return;
@@ -104,7 +106,7 @@ end_leaf(TgRangeAnswer * answer)
 }
 
 static bool
-begin_leaf(TgRangeAnswer * answer)
+begin_leaf(TgRangeAnswer *answer)
 {
 	MemoryContext old;
 
@@ -123,7 +125,7 @@ begin_leaf(TgRangeAnswer * answer)
  * Go to the next row, whichever leaf it is in.
  */
 static bool
-next_row(TgRangeAnswer * answer)
+next_row(TgRangeAnswer *answer)
 {
 	for (;;)
 	{
@@ -149,7 +151,7 @@ put_u32(StringInfo buf, int at, uint32 value)
  * Append the current row as tg_wire_write_change() would.
  */
 static void
-add_row(TgRangeAnswer * answer, StringInfo piece)
+add_row(TgRangeAnswer *answer, StringInfo piece)
 {
 	TgRangeScan *scan = &answer->scan;
 	MemoryContext old;
@@ -181,7 +183,7 @@ begin_piece(StringInfo piece)
  * rows.
  */
 bytea *
-tg_range_answer_next(TgRangeAnswer * answer)
+tg_range_answer_next(TgRangeAnswer *answer)
 {
 	StringInfoData piece;
 	uint32		nrows = 0;
@@ -209,7 +211,7 @@ tg_range_answer_next(TgRangeAnswer * answer)
  * End of the answer, also before its last piece.
  */
 void
-tg_range_answer_close(TgRangeAnswer * answer)
+tg_range_answer_close(TgRangeAnswer *answer)
 {
 	end_leaf(answer);
 	UnregisterSnapshot(answer->snapshot);

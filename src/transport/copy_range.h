@@ -12,8 +12,8 @@
 
 typedef struct TgRangeAnswer TgRangeAnswer;
 
-extern TgRangeAnswer * tg_range_answer_open(const TgRangeRequest * request);
-extern bytea *tg_range_answer_next(TgRangeAnswer * answer);
-extern void tg_range_answer_close(TgRangeAnswer * answer);
+extern TgRangeAnswer *tg_range_answer_open(const TgRangeRequest *request);
+extern bytea *tg_range_answer_next(TgRangeAnswer *answer);
+extern void tg_range_answer_close(TgRangeAnswer *answer);
 
 #endif							/* TG_TRANSPORT_COPY_RANGE_H */

@@ -16,11 +16,13 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "bulk/pool.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "journal/append.h"
 #include "row/table.h"
 #include "transport/copy_progress.h"
 #include "transport/copy_slice.h"
+#include "transport/incarnation.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/merge_answer.h"
@@ -37,10 +39,10 @@ typedef struct Source
 	TgLink	   *link;
 	MemoryContext context;		/* of the link */
 	bool		is_idle;		/* the last slice has read to its end */
-}			Source;
+} Source;
 
 static void
-connect_to(Source * source, TgNodeId peer)
+connect_to(Source *source, TgNodeId peer)
 {
 	TgMember   *member = tg_member_find(peer);
 	MemoryContext old;
@@ -80,7 +82,7 @@ take_source(TgJob *job, TgNodeId peer)
  * Is this still the copy that is to be made?
  */
 static bool
-is_current(const TgCopyParams * params)
+is_current(const TgCopyParams *params)
 {
 	TgTableState state;
 
@@ -107,11 +109,12 @@ lock_table(TgTableId table)
 }
 
 static void
-send_request(Source * source, const TgCopyParams * params, const TgKeyRange * range)
+send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range)
 {
 	TgRangeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.table = params->table,
 		.range = *range
 	};
@@ -132,7 +135,7 @@ send_request(Source * source, const TgCopyParams * params, const TgKeyRange * ra
  * Is this what a request for a range is answered with?
  */
 static void
-require_piece(const TgAnswer *answer, const TgCopyParams * params)
+require_piece(const TgAnswer *answer, const TgCopyParams *params)
 {
 	if (answer->head.sender == params->peer && answer->head.ntables == 1 &&
 		answer->sections[0].head.table == params->table)
@@ -156,9 +159,9 @@ merge_piece(TgSliceRun *run, TgMerge *merge, TgBytes bytes)
 }
 
 static void
-merge_pieces(TgSliceRun *run, Source * source, const TgKeyRange * range)
+merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
 {
-	const		TgCopyParams *params = run->params;
+	const TgCopyParams *params = run->params;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "topgun piece",
 												  ALLOCSET_DEFAULT_SIZES);
 	TgMerge		merge;
@@ -184,7 +187,7 @@ merge_pieces(TgSliceRun *run, Source * source, const TgKeyRange * range)
 static void
 copy_range(TgSliceRun *run)
 {
-	const		TgCopyParams *params = run->params;
+	const TgCopyParams *params = run->params;
 	int			number = params->ranges[run->slice];
 	TgKeyRange	range;
 	Source	   *source;
@@ -203,7 +206,7 @@ copy_range(TgSliceRun *run)
 static void
 say_where(void *arg)
 {
-	const		TgCopyParams *params = arg;
+	const TgCopyParams *params = arg;
 
 	errcontext("copy of table %d from node %d", params->table, params->peer);
 }

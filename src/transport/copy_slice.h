@@ -19,7 +19,7 @@ typedef struct TgCopyParams
 	bool		was_empty;
 	int			nranges;
 	int			ranges[FLEXIBLE_ARRAY_MEMBER];	/* number of each slice's */
-}			TgCopyParams;
+} TgCopyParams;
 
 extern void tg_copy_slice(TgSliceRun *run);
 

@@ -25,6 +25,7 @@
 #include "base/guc.h"
 #include "bulk/pool.h"
 #include "bulk/row_scan.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
 #include "executor/spi.h"
@@ -35,6 +36,7 @@
 #include "transport/copy_slice.h"
 #include "transport/copy_table.h"
 #include "transport/cursors.h"
+#include "transport/incarnation.h"
 #include "transport/merge_answer.h"
 #include "transport/resume.h"
 #include "utils/memutils.h"
@@ -51,7 +53,7 @@ typedef struct Copy
 	TgTableId	table;
 	TgTableState state;
 	TgCopyProgress progress;
-}			Copy;
+} Copy;
 
 static void
 begin(void)
@@ -70,7 +72,7 @@ commit(MemoryContext context)
 }
 
 static bool
-load(Copy * copy)
+load(Copy *copy)
 {
 	if (!tg_table_state_get(copy->table, &copy->state) ||
 		copy->state.status != TG_TABLE_COPYING || copy->state.copy_from != copy->peer->node)
@@ -80,7 +82,7 @@ load(Copy * copy)
 }
 
 static void
-store(Copy * copy)
+store(Copy *copy)
 {
 	TgTableState new = copy->state;
 
@@ -93,7 +95,7 @@ store(Copy * copy)
  * has collected while its tables were copied, we have not got either.
  */
 static void
-leave_peer(Copy * copy)
+leave_peer(Copy *copy)
 {
 	TgTableState new = copy->state;
 
@@ -106,11 +108,12 @@ leave_peer(Copy * copy)
 }
 
 static void
-ask_bounds(Copy * copy, TgBoundsAnswer * answer)
+ask_bounds(Copy *copy, TgBoundsAnswer *answer)
 {
 	TgRangeRequest request = {
 		.asker = tg_node_id_required(),
-		.epoch = 1,
+		.epoch = tg_epoch_current(),
+		.incarnation = tg_incarnation_current(),
 		.table = copy->table
 	};
 	StringInfoData buf;
@@ -132,7 +135,7 @@ ask_bounds(Copy * copy, TgBoundsAnswer * answer)
 }
 
 static void
-merge_truncation(Copy * copy, TgStamp stamp)
+merge_truncation(Copy *copy, TgStamp stamp)
 {
 	TgChange	change = {.kind = TG_CHANGE_TRUNCATE,.stamp = stamp};
 	TgMerge		merge;
@@ -168,7 +171,7 @@ is_empty(TgTableId table)
  * The first step.  False if the table is paused.
  */
 static bool
-cut_table(Copy * copy)
+cut_table(Copy *copy)
 {
 	TgBoundsAnswer answer;
 	TgSectionHead head = {.table = copy->table};
@@ -196,7 +199,7 @@ cut_table(Copy * copy)
  * All ranges are copied: go on behind the rows, or with the next chunk there.
  */
 static void
-copy_chunk(Copy * copy)
+copy_chunk(Copy *copy)
 {
 	if (copy->progress.place.after.len == 0)
 		tg_copy_skip_rows(&copy->progress.place, TG_NO_STAMP);
@@ -207,7 +210,7 @@ copy_chunk(Copy * copy)
 }
 
 static TgJob *
-begin_job(Copy * copy, List *ranges)
+begin_job(Copy *copy, List *ranges)
 {
 	Size		bytes = offsetof(TgCopyParams, ranges) + list_length(ranges) * sizeof(int);
 	TgCopyParams *params = palloc0(bytes);
@@ -234,7 +237,7 @@ begin_job(Copy * copy, List *ranges)
  * Lead a job that copies these ranges.  Waits without a snapshot.
  */
 static void
-copy_ranges(Copy * copy, List *ranges)
+copy_ranges(Copy *copy, List *ranges)
 {
 	TgJob	   *job;
 
@@ -262,7 +265,7 @@ copy_ranges(Copy * copy, List *ranges)
  * Do one step.  False if that is all that can be done for now.
  */
 static bool
-run_step(Copy * copy)
+run_step(Copy *copy)
 {
 	MemoryContext context = CurrentMemoryContext;
 	List	   *ranges = NIL;

@@ -94,7 +94,7 @@ next_peer(const Bitmapset *done)
  * Let the next peer be copied; if there is none the table is in step.
  */
 static void
-begin_next(TgTableState *state, TgCopyProgress * progress)
+begin_next(TgTableState *state, TgCopyProgress *progress)
 {
 	progress->place.after = tg_bytes(NULL, 0);
 	progress->copy = TG_NO_STAMP;
@@ -109,7 +109,7 @@ begin_next(TgTableState *state, TgCopyProgress * progress)
  * stores the state.
  */
 void
-tg_copy_go_on(TgTableState *state, TgCopyProgress * progress)
+tg_copy_go_on(TgTableState *state, TgCopyProgress *progress)
 {
 	progress->done = bms_add_member(progress->done, state->copy_from);
 	begin_next(state, progress);

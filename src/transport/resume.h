@@ -15,7 +15,7 @@ extern char *tg_fingerprint_text(TgTableId table);
 extern char *tg_ask_fingerprint(TgLink *link, TgTableId table);
 extern void tg_copy_begin(TgTableState *state);
 extern void tg_copy_begin_join(TgTableState *state, TgNodeId from);
-extern void tg_copy_go_on(TgTableState *state, TgCopyProgress * progress);
+extern void tg_copy_go_on(TgTableState *state, TgCopyProgress *progress);
 extern void tg_copy_replace_state(const TgTableState *old, const TgTableState *new);
 extern void tg_resume_paused(TgLink *link, TgNodeId peer);
 extern void tg_copy_note_error(TgTableId table, const char *message);

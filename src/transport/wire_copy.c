@@ -20,11 +20,12 @@
  * Append a request for bounds or for the rows of a range.
  */
 void
-tg_wire_write_range(StringInfo buf, const TgRangeRequest * request)
+tg_wire_write_range(StringInfo buf, const TgRangeRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_RANGE);
 	tg_write_u16(buf, request->asker);
 	tg_write_u64(buf, request->epoch);
+	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_write_u32(buf, request->table);
 	tg_write_counted(buf, request->range.after.data, request->range.after.len);
 	tg_write_counted(buf, request->range.upto.data, request->range.upto.len);
@@ -34,11 +35,12 @@ tg_wire_write_range(StringInfo buf, const TgRangeRequest * request)
  * Read such a request.  It must be all that the reader holds.
  */
 bool
-tg_wire_read_range(TgReader *reader, TgRangeRequest * request)
+tg_wire_read_range(TgReader *reader, TgRangeRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_RANGE);
 	request->asker = tg_wire_read_node(reader);
 	request->epoch = tg_read_u64(reader);
+	request->incarnation = tg_wire_read_incarnation(reader);
 	request->table = tg_wire_read_table(reader);
 	request->range.after = tg_read_counted(reader);
 	request->range.upto = tg_read_counted(reader);
@@ -49,7 +51,7 @@ tg_wire_read_range(TgReader *reader, TgRangeRequest * request)
  * Append an answer with bounds.
  */
 void
-tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer * answer)
+tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer *answer)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_BOUNDS);
 	tg_write_u16(buf, answer->sender);
@@ -65,7 +67,7 @@ tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer * answer)
  * Read an answer with bounds.  It must be all that the reader holds.
  */
 bool
-tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer * answer)
+tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer *answer)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_BOUNDS);
 	answer->sender = tg_wire_read_node(reader);

@@ -17,16 +17,17 @@ typedef struct TgKeyRange
 {
 	TgBytes		after;			/* key bytes; empty: from the first key */
 	TgBytes		upto;			/* empty: to the last one */
-}			TgKeyRange;
+} TgKeyRange;
 
 /* "Where shall I cut this table?", and "What is in this range of it?" */
 typedef struct TgRangeRequest
 {
 	TgNodeId	asker;
 	TgEpoch		epoch;
+	TgIncarnation incarnation;
 	TgTableId	table;
 	TgKeyRange	range;
-}			TgRangeRequest;
+} TgRangeRequest;
 
 /* The answer to the first. */
 typedef struct TgBoundsAnswer
@@ -37,11 +38,11 @@ typedef struct TgBoundsAnswer
 	TgStamp		truncation;		/* TG_NO_STAMP: never truncated */
 	uint32		nbounds;
 	TgBytes    *bounds;			/* keys, ascending: one range more than these */
-}			TgBoundsAnswer;
+} TgBoundsAnswer;
 
-extern void tg_wire_write_range(StringInfo buf, const TgRangeRequest * request);
-extern bool tg_wire_read_range(TgReader *reader, TgRangeRequest * request);
-extern void tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer * answer);
-extern bool tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer * answer);
+extern void tg_wire_write_range(StringInfo buf, const TgRangeRequest *request);
+extern bool tg_wire_read_range(TgReader *reader, TgRangeRequest *request);
+extern void tg_wire_write_bounds(StringInfo buf, const TgBoundsAnswer *answer);
+extern bool tg_wire_read_bounds(TgReader *reader, TgBoundsAnswer *answer);
 
 #endif							/* TG_TRANSPORT_WIRE_COPY_H */

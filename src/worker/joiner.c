@@ -43,7 +43,7 @@ typedef struct JoinTask
 	Size		dsn_at;			/* of the texts, in "texts" */
 	Size		via_at;
 	char		texts[FLEXIBLE_ARRAY_MEMBER];	/* the first is the name */
-}			JoinTask;
+} JoinTask;
 
 /* What the caller has of the process. */
 typedef struct Joiner
@@ -52,16 +52,16 @@ typedef struct Joiner
 	JoinTask   *task;
 	shm_mq_handle *queue;
 	BackgroundWorkerHandle *handle;
-}			Joiner;
+} Joiner;
 
 static shm_mq *
-queue_of(JoinTask * task)
+queue_of(JoinTask *task)
 {
 	return (shm_mq *) ((char *) task + task->queue_at);
 }
 
 static void
-create_task(Joiner * joiner, const char *name, const char *dsn, const char *via)
+create_task(Joiner *joiner, const char *name, const char *dsn, const char *via)
 {
 	Size		dsn_at = strlen(name) + 1;
 	Size		via_at = dsn_at + strlen(dsn) + 1;
@@ -85,7 +85,7 @@ create_task(Joiner * joiner, const char *name, const char *dsn, const char *via)
 }
 
 static void
-start_process(Joiner * joiner)
+start_process(Joiner *joiner)
 {
 	BackgroundWorker worker = {
 		.bgw_name = "topgun joiner",
@@ -130,7 +130,7 @@ handle_message(const char *data, Size len)
 }
 
 static void
-read_messages(Joiner * joiner)
+read_messages(Joiner *joiner)
 {
 	Size		len;
 	void	   *data;
@@ -143,7 +143,7 @@ read_messages(Joiner * joiner)
  * Wait until the process has ended.
  */
 static void
-wait_for_end(Joiner * joiner)
+wait_for_end(Joiner *joiner)
 {
 	for (;;)
 	{
@@ -164,7 +164,7 @@ wait_for_end(Joiner * joiner)
  * The caller is cancelled: so is the process, unless it is done.
  */
 static void
-end_process(Joiner * joiner)
+end_process(Joiner *joiner)
 {
 	HOLD_INTERRUPTS();
 	TerminateBackgroundWorker(joiner->handle);

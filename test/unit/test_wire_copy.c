@@ -36,6 +36,7 @@ make_range(StringInfo buf)
 	TgRangeRequest request = {
 		.asker = unit_node(),
 		.epoch = unit_edgy(PG_UINT64_MAX),
+		.incarnation = unit_incarnation(),
 		.table = 1 + unit_edgy(PG_INT32_MAX - 1),
 	};
 	TgRangeRequest back;
@@ -48,6 +49,7 @@ make_range(StringInfo buf)
 	CHECK(tg_wire_read_range(&reader, &back));
 	CHECK(back.asker == request.asker);
 	CHECK(back.epoch == request.epoch);
+	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
 	CHECK(back.table == request.table);
 	CHECK(unit_same_bytes(back.range.after, request.range.after));
 	CHECK(unit_same_bytes(back.range.upto, request.range.upto));
@@ -126,7 +128,7 @@ static const UnitCodec codecs[] = {
 static void
 pin_range(StringInfo buf)
 {
-	TgRangeRequest request = {.asker = 1023,.epoch = 9,.table = 258,
+	TgRangeRequest request = {.asker = 1023,.epoch = 9,.incarnation = {7, 255},.table = 258,
 	.range = {.upto = {.data = "key",.len = 3}}};
 
 	tg_wire_write_range(buf, &request);
@@ -144,7 +146,7 @@ pin_bounds(StringInfo buf)
 
 static const UnitPinned pinned[] = {
 	{"range request", pin_range,
-	"5447010c" "03ff" "0000000000000009" "00000102" "00000000" "00000003" "6b6579"},
+	"5447010c" "03ff" "0000000000000009" "00000007" "00000000000000ff" "00000102" "00000000" "00000003" "6b6579"},
 	{"bounds", pin_bounds,
 		"5447010d" "0003" "0000000000000009" "f1e2d3c4b5a69787" "f1e2d3c4b5a69788"
 	"00000001" "00000003" "6b6579"},
