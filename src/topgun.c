@@ -35,6 +35,7 @@
 #include "transport/incarnation.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
+#include "transport/view_store.h"
 #include "worker/dropdb.h"
 #include "worker/launcher.h"
 #include "worker/roster.h"
@@ -82,6 +83,7 @@ _PG_init(void)
 	tg_shmem_install(shmem_items, lengthof(shmem_items));
 	tg_catalog_install();
 	tg_identity_install();
+	tg_view_store_install();
 	tg_journal_install();
 	tg_capture_install();
 	tg_dropdb_install();

@@ -15,6 +15,7 @@
 #include "clock/node_clock.h"
 #include "cluster/detector.h"
 #include "cluster/join.h"
+#include "cluster/leave.h"
 #include "cluster/membership.h"
 #include "cluster/sync.h"
 #include "fmgr.h"
@@ -33,33 +34,64 @@
 
 PG_FUNCTION_INFO_V1(topgun_create_cluster);
 PG_FUNCTION_INFO_V1(topgun_join);
+PG_FUNCTION_INFO_V1(topgun_leave);
 PG_FUNCTION_INFO_V1(topgun_wait_for_sync);
 PG_FUNCTION_INFO_V1(topgun_sync_state);
 PG_FUNCTION_INFO_V1(topgun_unique_id);
 PG_FUNCTION_INFO_V1(topgun_failpoint);
 PG_FUNCTION_INFO_V1(topgun_forget_identity);
 
-/* Has this transaction made the database a node? */
-static bool start_workers_at_commit = false;
+/* What this transaction has made of the database, for its end. */
+static struct
+{
+	bool		is_node;
+	bool		is_no_node;
+}			made;
+
+/*
+ * Nothing is known of a node that this database may have been.
+ */
+static void
+forget_node(void)
+{
+	tg_node_id_forget();
+	tg_epoch_forget();
+	tg_incarnation_forget();
+	tg_accepted_forget();
+	tg_detector_forget();
+	tg_segment_forget();
+	tg_gc_floor_forget();
+	tg_mark_forget();
+	tg_inflight_forget();
+}
 
 static void
-start_workers(XactEvent event, void *arg)
+end_transaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT && start_workers_at_commit)
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
+		return;
+	if (event == XACT_EVENT_COMMIT && made.is_no_node)
+		forget_node();
+	if (event == XACT_EVENT_COMMIT ? made.is_node : made.is_no_node)
 		tg_roster_want(TG_WORKER_JANITOR, 0);
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		start_workers_at_commit = false;
+	made.is_node = made.is_no_node = false;
+}
+
+static void
+follow_transaction(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(end_transaction, NULL);
+	registered = true;
 }
 
 static void
 start_workers_later(void)
 {
-	static bool registered = false;
-
-	if (!registered)
-		RegisterXactCallback(start_workers, NULL);
-	registered = true;
-	start_workers_at_commit = true;
+	follow_transaction();
+	made.is_node = true;
 }
 
 static char *
@@ -126,6 +158,25 @@ topgun_join(PG_FUNCTION_ARGS)
 	}
 	tg_join_wait();
 	PG_RETURN_INT32(node);
+}
+
+/*
+ * topgun.leave(): this database is no node any more, its tables are ordinary
+ * ones.
+ */
+Datum
+topgun_leave(PG_FUNCTION_ARGS)
+{
+	PreventCommandDuringRecovery("topgun.leave()");
+	(void) tg_node_id_required();
+	tg_leave_view();
+	TG_FAILPOINT("leave-after-view");
+
+	follow_transaction();
+	made.is_no_node = true;
+	tg_roster_clear_database(MyDatabaseId);
+	tg_leave_nothing();
+	PG_RETURN_VOID();
 }
 
 /*
@@ -211,14 +262,6 @@ topgun_failpoint(PG_FUNCTION_ARGS)
 Datum
 topgun_forget_identity(PG_FUNCTION_ARGS)
 {
-	tg_node_id_forget();
-	tg_epoch_forget();
-	tg_incarnation_forget();
-	tg_accepted_forget();
-	tg_detector_forget();
-	tg_segment_forget();
-	tg_gc_floor_forget();
-	tg_mark_forget();
-	tg_inflight_forget();
+	forget_node();
 	PG_RETURN_VOID();
 }

@@ -12,6 +12,7 @@
 #include "clock/identity.h"
 #include "cluster/facts.h"
 #include "cluster/membership.h"
+#include "cluster/reach.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "journal/inflight.h"

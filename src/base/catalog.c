@@ -28,6 +28,7 @@ static const char *const segment_names[] = {
 
 static const char *const names[] = {
 	[TG_CAT_JOURNAL_STATE] = "journal_state",
+	[TG_CAT_CLUSTER_STATE] = "cluster_state",
 	[TG_CAT_CONFLICT] = "conflict",
 	[TG_CAT_FOLD_STATE] = "fold_state",
 	[TG_CAT_GC_STATE] = "gc_state",

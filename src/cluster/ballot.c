@@ -22,6 +22,8 @@
 
 #include "cluster/ballot.h"
 
+#define NODE_BITS		10
+
 /*
  * Less than, equal to or greater than 0, as a is to b.
  */
@@ -47,6 +49,26 @@ tg_ballot_next(TgBallot seen, TgNodeId proposer)
 }
 
 /*
+ * A ballot as a number; the order is the same, and 0 is none.
+ */
+uint64
+tg_ballot_pack(TgBallot ballot)
+{
+	return (uint64) ballot.attempt << NODE_BITS | ballot.proposer;
+}
+
+/*
+ * The ballot back.
+ */
+TgBallot
+tg_ballot_unpack(uint64 packed)
+{
+	TgBallot	ballot = {(uint32) (packed >> NODE_BITS), packed & ((1 << NODE_BITS) - 1)};
+
+	return ballot;
+}
+
+/*
  * How many of so many voters are a majority?
  */
 int
@@ -60,7 +82,7 @@ tg_majority_of(int nvoters)
  * a higher one was promised; the same one may ask again.
  */
 bool
-tg_voter_promise(TgVoter * voter, TgBallot ballot)
+tg_voter_promise(TgVoter *voter, TgBallot ballot)
 {
 	if (tg_ballot_compare(ballot, voter->promised) < 0)
 		return false;
@@ -73,7 +95,7 @@ tg_voter_promise(TgVoter * voter, TgBallot ballot)
  * ballot was promised.
  */
 bool
-tg_voter_accept(TgVoter * voter, TgBallot ballot, TgBytes value)
+tg_voter_accept(TgVoter *voter, TgBallot ballot, TgBytes value)
 {
 	Assert(value.data != NULL);
 
@@ -89,7 +111,7 @@ tg_voter_accept(TgVoter * voter, TgBallot ballot, TgBytes value)
  * Begin a ballot among these voters.
  */
 void
-tg_tally_begin(TgTally * tally, TgBallot ballot, const TgNodeId *voters, int nvoters)
+tg_tally_begin(TgTally *tally, TgBallot ballot, const TgNodeId *voters, int nvoters)
 {
 	Assert(nvoters > 0 && nvoters <= TG_MAX_VOTERS);
 
@@ -100,7 +122,7 @@ tg_tally_begin(TgTally * tally, TgBallot ballot, const TgNodeId *voters, int nvo
 }
 
 static void
-mark(const TgTally * tally, bool *marks, TgNodeId from)
+mark(const TgTally *tally, bool *marks, TgNodeId from)
 {
 	for (int i = 0; i < tally->nvoters; i++)
 		if (tally->voters[i] == from)
@@ -108,7 +130,7 @@ mark(const TgTally * tally, bool *marks, TgNodeId from)
 }
 
 static bool
-is_majority(const TgTally * tally, const bool *marks)
+is_majority(const TgTally *tally, const bool *marks)
 {
 	int			n = 0;
 
@@ -122,7 +144,7 @@ is_majority(const TgTally * tally, const bool *marks)
  * nothing.  The value is not copied.  Whoever is no voter does not count.
  */
 void
-tg_tally_add_promise(TgTally * tally, TgNodeId from, TgBallot accepted, TgBytes value)
+tg_tally_add_promise(TgTally *tally, TgNodeId from, TgBallot accepted, TgBytes value)
 {
 	mark(tally, tally->has_promised, from);
 	if (value.data == NULL || tg_ballot_compare(accepted, tally->highest) <= 0)
@@ -135,7 +157,7 @@ tg_tally_add_promise(TgTally * tally, TgNodeId from, TgBallot accepted, TgBytes 
  * Has a majority promised?
  */
 bool
-tg_tally_is_promised(const TgTally * tally)
+tg_tally_is_promised(const TgTally *tally)
 {
 	return is_majority(tally, tally->has_promised);
 }
@@ -146,7 +168,7 @@ tg_tally_is_promised(const TgTally * tally)
  * comes later must not change the value of the ballot.
  */
 TgBytes
-tg_tally_value(const TgTally * tally, TgBytes own)
+tg_tally_value(const TgTally *tally, TgBytes own)
 {
 	Assert(tg_tally_is_promised(tally));
 	return tally->value.data != NULL ? tally->value : own;
@@ -156,7 +178,7 @@ tg_tally_value(const TgTally * tally, TgBytes own)
  * A voter has accepted the value of the ballot.
  */
 void
-tg_tally_add_vote(TgTally * tally, TgNodeId from)
+tg_tally_add_vote(TgTally *tally, TgNodeId from)
 {
 	mark(tally, tally->has_accepted, from);
 }
@@ -165,7 +187,7 @@ tg_tally_add_vote(TgTally * tally, TgNodeId from)
  * Is the value of the ballot decided?
  */
 bool
-tg_tally_is_decided(const TgTally * tally)
+tg_tally_is_decided(const TgTally *tally)
 {
 	return is_majority(tally, tally->has_accepted);
 }

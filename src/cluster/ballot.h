@@ -42,6 +42,8 @@ typedef struct TgTally
 
 extern int	tg_ballot_compare(TgBallot a, TgBallot b);
 extern TgBallot tg_ballot_next(TgBallot seen, TgNodeId proposer);
+extern uint64 tg_ballot_pack(TgBallot ballot);
+extern TgBallot tg_ballot_unpack(uint64 packed);
 extern int	tg_majority_of(int nvoters);
 
 extern bool tg_voter_promise(TgVoter *voter, TgBallot ballot);

@@ -5,7 +5,7 @@
  *
  * The first part, in one transaction of the new node:
  *	1. compare facts with the member at "via";
- *	2. be admitted there: that gives the node id;
+ *	2. be admitted there, by the votes of a majority: that gives the node id;
  *	3. read how far that member has come with everybody's journal;
  *	4. copy the cluster's metadata, attach the tables;
  *	5. start everybody's journal where step 3 says.
@@ -31,7 +31,9 @@
 #include "cluster/facts.h"
 #include "cluster/join.h"
 #include "cluster/membership.h"
+#include "cluster/reach.h"
 #include "cluster/tables.h"
+#include "cluster/view_vote.h"
 #include "executor/spi.h"
 #include "journal/append.h"
 #include "miscadmin.h"
@@ -51,13 +53,20 @@
 #define TABLE_ID_NODE				1
 #define TABLE_ID_REPLICATED_TABLE	2
 #define POLL_MS						20
+#define VOTING_TIMEOUT_MS			60000
 
+/*
+ * The members have to vote, so it may take longer than other answers.
+ */
 static TgNodeId
 ask_for_admission(TgLink *link, const char *name, const char *dsn)
 {
 	TgLinkParam params[] = {{name, 0, false}, {dsn, 0, false}, {tg_database_identity(), 0, false}};
+	TgBytes		answer;
 
-	return atoi(tg_link_ask(link, "SELECT topgun_internal.admit($1, $2, $3)::text", 3, params));
+	tg_link_send(link, "SELECT topgun_internal.admit($1, $2, $3)::text", 3, params);
+	answer = tg_link_receive(link, VOTING_TIMEOUT_MS);
+	return atoi(pnstrdup(answer.data, answer.len));
 }
 
 static void
@@ -156,6 +165,7 @@ tg_join_begin(const char *name, const char *dsn, const char *via)
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
 	tg_become_node(node, facts->cluster_id);
 	(void) tg_sql_run("UPDATE topgun.local_node SET joined_via = %d", facts->node);
+	tg_view_adopt(link);
 	cursors = tg_cursors_ask(link);
 	attach_all(link, facts->node);
 	save_cursors(cursors, node, facts->node);

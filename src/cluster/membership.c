@@ -10,18 +10,22 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "base/catalog.h"
 #include "base/error.h"
 #include "base/sql.h"
 #include "capture/announce.h"
 #include "catalog/pg_authid_d.h"
+#include "clock/epoch.h"
 #include "clock/identity.h"
 #include "cluster/membership.h"
+#include "cluster/reach.h"
+#include "cluster/view_errand.h"
+#include "cluster/view_vote.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "transport/link.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 /*
  * Errors out if this database is a node.
@@ -75,6 +79,24 @@ tg_become_node(TgNodeId node, const char *cluster_id)
 	tg_table_announce(tg_catalog_oid(TG_CAT_REPLICATED_TABLE));
 }
 
+static void
+install_first_view(TgNodeId node, const char *name, const char *dsn)
+{
+	TgView		view = {
+		.epoch = TG_FIRST_EPOCH,
+		.next_node = node + 1,
+		.proposer = node,
+		.at = GetCurrentTimestamp(),
+		.reason = TG_VIEW_CREATED,
+		.subject = pstrdup(name),
+		.nmembers = 1,
+		.members = {{.node = node,.since = TG_FIRST_EPOCH,.name = pstrdup(name),.dsn = pstrdup(dsn)}}
+	};
+
+	view.id = tg_view_random_id();
+	tg_view_install(&view);
+}
+
 /*
  * Make this database node 1 of a new cluster.
  */
@@ -94,76 +116,29 @@ tg_create_cluster(const char *name, const char *dsn)
 	tg_become_node(first, NULL);
 	insert_node(first, name, dsn);
 	tg_sql_end(&session);
+	install_first_view(first, name, dsn);
 	return first;
 }
 
 /*
- * Errors out unless the connection string leads to the database that says it
- * is "identity", so that we and all others can pull from it.
- */
-static void
-require_leads_to(const char *dsn, const char *name, const char *identity)
-{
-	TgLink	   *link = tg_link_open(dsn, name);
-	char	   *answer = tg_link_ask(link, "SELECT topgun_internal.database_identity()", 0, NULL);
-
-	tg_link_close(link);
-	if (answer == NULL || strcmp(answer, identity) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the connection string of node \"%s\" leads to another database", name),
-				 errhint("It must lead from every member to the database that joins.")));
-}
-
-/*
- * What tells this database from all others.
- */
-char *
-tg_database_identity(void)
-{
-	return psprintf(UINT64_FORMAT "/%u", GetSystemIdentifier(), MyDatabaseId);
-}
-
-/*
- * A node asks to be a member: give it an id.  One that asks again, after a
- * join that failed halfway, gets the same.
+ * A node asks to be a member: have the members agree, and give it an id.  One
+ * that asks again, after a join that failed halfway, gets the same.
  */
 TgNodeId
 tg_admit(const char *name, const char *dsn, const char *identity)
 {
-	TgSqlSession session;
-	TgNodeId	node;
-	bool		isnull;
+	TgViewChange change = {.reason = TG_VIEW_JOIN,.name = name,.dsn = dsn};
+	const TgViewMember *member;
 
 	(void) tg_node_id_required();
 	tg_require_sound_name(name);
 	tg_link_check_dsn(dsn);
-	require_leads_to(dsn, name, identity);
+	tg_require_leads_to(dsn, name, identity);
 
-	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	(void) tg_sql_run("LOCK TABLE topgun.node IN SHARE ROW EXCLUSIVE MODE");
-	if (tg_sql_run("SELECT id, dsn = %s FROM topgun.node WHERE name = %s",
-				   quote_literal_cstr(dsn), quote_literal_cstr(name)) > 0)
-	{
-		HeapTuple	row = SPI_tuptable->vals[0];
-
-		if (!DatumGetBool(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("the cluster has a node \"%s\" with another connection string", name),
-					 errhint("Choose another name.")));
-		node = DatumGetInt32(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	else
-	{
-		(void) tg_sql_run("SELECT max(id) + 1 FROM topgun.node");
-		node = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-		if (node > TG_MAX_NODE)
-			ereport(ERROR,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("the cluster has used up its %d node ids", TG_MAX_NODE)));
-		insert_node(node, name, dsn);
-	}
-	tg_sql_end(&session);
-	return node;
+	member = tg_view_find_name(tg_view_change_apart(&change), name);
+	if (member == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node \"%s\" was removed again while it joined", name)));
+	return member->node;
 }

@@ -29,6 +29,8 @@
 #include "utils/wait_event.h"
 
 #define POLL_MS			5
+#define ONLY_OURS		(-1)	/* instead of a number of tables: what we have
+								 * is all that matters */
 #define RETRY_MS		100		/* after a failure to reach a member */
 #define GRACE_MS		100		/* for an answer, when the time is over */
 
@@ -166,6 +168,8 @@ is_in_step(Awaited *awaited, TgNodeId self, TgPosition our_last, int our_tables,
 
 	if (!try_ask(awaited, self, deadline, &state))
 		return false;
+	if (our_tables == ONLY_OURS)
+		return state.merged >= our_last;
 	if (awaited->their_last == 0)
 		awaited->their_last = state.last_position;
 	return state.merged >= our_last &&
@@ -205,13 +209,8 @@ pause_before_next(long pause_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/*
- * Wait until every active member has merged all that is committed here now,
- * we have merged all that they had when asked, and all tables are in step.
- * False if that is not so within the time.
- */
-bool
-tg_wait_for_sync(long timeout_ms)
+static bool
+wait_for(long timeout_ms, bool only_ours)
 {
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
 	TgNodeId	self = tg_node_id_required();
@@ -233,6 +232,11 @@ tg_wait_for_sync(long timeout_ms)
 		int			out;
 
 		count_tables(&tables, &out);
+		if (only_ours)
+		{
+			tables = ONLY_OURS;
+			out = 0;
+		}
 		while (waiting_for < npeers && out == 0 &&
 			   is_in_step(&peers[waiting_for], self, our_last, tables, deadline))
 			waiting_for++;
@@ -245,4 +249,25 @@ tg_wait_for_sync(long timeout_ms)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return is_done;
+}
+
+/*
+ * Wait until every active member has merged all that is committed here now.
+ * False if that is not so within the time.
+ */
+bool
+tg_wait_until_sent(long timeout_ms)
+{
+	return wait_for(timeout_ms, true);
+}
+
+/*
+ * Wait until every active member has merged all that is committed here now,
+ * we have merged all that they had when asked, and all tables are in step.
+ * False if that is not so within the time.
+ */
+bool
+tg_wait_for_sync(long timeout_ms)
+{
+	return wait_for(timeout_ms, false);
 }

@@ -10,6 +10,7 @@
 
 #include "base/types.h"
 
+extern bool tg_wait_until_sent(long timeout_ms);
 extern bool tg_wait_for_sync(long timeout_ms);
 extern char *tg_sync_state_text(TgNodeId asker);
 

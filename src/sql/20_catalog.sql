@@ -6,7 +6,7 @@ CREATE TABLE topgun.node
 	id int PRIMARY KEY CHECK (id BETWEEN 1 AND 1023),
 	name text NOT NULL,
 	dsn text NOT NULL,
-	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'left')),
+	state text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'left', 'evicted')),
 	topgun_stamp topgun.stamp
 );
 COMMENT ON TABLE topgun.node IS 'members of the cluster; replicated';

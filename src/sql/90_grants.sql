@@ -17,3 +17,6 @@ GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys
 	topgun_internal.versions(bytea), topgun_internal.take(bytea),
 	topgun_internal.row_states(bytea), topgun_internal.restamp(bytea),
 	topgun_internal.pulse(bytea) TO topgun_peer;
+GRANT EXECUTE ON FUNCTION topgun_internal.view(), topgun_internal.view_promise(bytea),
+	topgun_internal.view_accept(bytea), topgun_internal.view_learn(bytea),
+	topgun_internal.readmit(int, text, bigint) TO topgun_peer;

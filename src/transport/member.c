@@ -1,7 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * src/transport/member.c
- *	  Members of the cluster: topgun.node.
+ *	  Members of the cluster.
+ *
+ * topgun.node is the address book, also of those that have been members; it
+ * travels as any table, and may be late.  Who is a member, the view says.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,13 +15,14 @@
 #include "access/table.h"
 #include "base/catalog.h"
 #include "transport/member.h"
+#include "transport/view_store.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 enum
 {
-	COLUMN_ID = 1, COLUMN_NAME, COLUMN_DSN, COLUMN_STATE
+	COLUMN_ID = 1, COLUMN_NAME, COLUMN_DSN
 };
 
 static TgMember *
@@ -26,20 +30,20 @@ read_member(HeapTuple tuple, TupleDesc desc)
 {
 	TgMember   *member = palloc(sizeof(TgMember));
 	bool		isnull;
-	char	   *state = TextDatumGetCString(heap_getattr(tuple, COLUMN_STATE, desc, &isnull));
 
 	member->node = DatumGetInt32(heap_getattr(tuple, COLUMN_ID, desc, &isnull));
 	member->name = TextDatumGetCString(heap_getattr(tuple, COLUMN_NAME, desc, &isnull));
 	member->dsn = TextDatumGetCString(heap_getattr(tuple, COLUMN_DSN, desc, &isnull));
-	member->is_active = strcmp(state, "active") == 0;
+	member->is_active = false;
+	member->since = 0;
 	return member;
 }
 
 /*
- * All members that this node knows of, itself included, as of now.
+ * Everybody in the address book.
  */
-List *
-tg_members(void)
+static List *
+read_book(void)
 {
 	Relation	rel = table_open(tg_catalog_oid(TG_CAT_NODE), AccessShareLock);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
@@ -55,15 +59,12 @@ tg_members(void)
 	return members;
 }
 
-/*
- * The member with this id, or NULL.
- */
-TgMember *
-tg_member_find(TgNodeId node)
+static TgMember *
+find_in(List *members, TgNodeId node)
 {
 	ListCell   *lc;
 
-	foreach(lc, tg_members())
+	foreach(lc, members)
 	{
 		TgMember   *member = lfirst(lc);
 
@@ -71,4 +72,43 @@ tg_member_find(TgNodeId node)
 			return member;
 	}
 	return NULL;
+}
+
+/*
+ * All members that this node knows of, past ones and itself included, as of
+ * now.  One that the address book does not have yet is reached as its view
+ * says.
+ */
+List *
+tg_members(void)
+{
+	List	   *members = read_book();
+	TgView	   *view = tg_view_current();
+
+	for (int i = 0; view != NULL && i < view->nmembers; i++)
+	{
+		const TgViewMember *in_view = &view->members[i];
+		TgMember   *member = find_in(members, in_view->node);
+
+		if (member == NULL)
+		{
+			member = palloc(sizeof(TgMember));
+			member->node = in_view->node;
+			member->name = in_view->name;
+			member->dsn = in_view->dsn;
+			members = lappend(members, member);
+		}
+		member->is_active = true;
+		member->since = in_view->since;
+	}
+	return members;
+}
+
+/*
+ * The member with this id, or NULL.
+ */
+TgMember *
+tg_member_find(TgNodeId node)
+{
+	return find_in(tg_members(), node);
 }

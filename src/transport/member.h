@@ -16,7 +16,8 @@ typedef struct TgMember
 	TgNodeId	node;
 	char	   *name;
 	char	   *dsn;
-	bool		is_active;
+	bool		is_active;		/* in the view */
+	TgEpoch		since;			/* of its membership; 0: it is none */
 } TgMember;
 
 extern List *tg_members(void);

@@ -150,6 +150,21 @@ tg_peer_forget(TgNodeId node)
 }
 
 /*
+ * The view has changed: what peers have said of what is settled was said of
+ * the members before.
+ */
+void
+tg_peer_forget_settled(void)
+{
+	TgPeer	   *peers = shared->peers[tg_database_slot()];
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < TG_MAX_PEERS; i++)
+		peers[i].settled = TG_NO_STAMP;
+	LWLockRelease(shared->lock);
+}
+
+/*
  * A copy of what is known of a peer; false if nothing is.
  */
 bool

@@ -53,6 +53,7 @@ extern void tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, TgStamp set
 extern void tg_peer_set_merged(TgNodeId node, TgCursor cursor, TgPosition last_position, bool gave_back);
 extern void tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes);
 extern void tg_peer_forget(TgNodeId node);
+extern void tg_peer_forget_settled(void);
 extern bool tg_peer_get(TgNodeId node, TgPeer *peer);
 extern const char *tg_peer_state_name(TgPeerState state);
 

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * src/transport/return.c
- *	  Coming back to a peer whose journal has been cut behind our cursor.
+ *	  Coming back to a peer whose journal has been cut behind our cursor, or
+ *	  that had us evicted.
  *
  * As a node that joins does, and in this order:
  *	1. ask the peer how far its journal goes, and what it has merged;
@@ -39,6 +40,7 @@
 #include "transport/return.h"
 #include "transport/settled.h"
 #include "transport/state.h"
+#include "transport/view_store.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
@@ -226,6 +228,7 @@ take_place(Return *back, const TgPeerCursor *place)
 		(void) tg_vector_merge(at.vector, place->vector);
 	tg_journal_set_source(at.peer, at.vector);
 	tg_peer_cursor_save(&at);
+	tg_set_returning_to(at.peer, false);
 	TG_FAILPOINT("return-before-cursor");
 	commit();
 }
@@ -239,7 +242,7 @@ report(const Return *back)
 	tg_peer_add_counts(back->peer->node, &merged, counts->bytes);
 
 	ereport(LOG,
-			(errmsg("came back to node \"%s\", whose journal had been cut", back->peer->name),
+			(errmsg("came back to node \"%s\" by difference", back->peer->name),
 			 errdetail("%lld rows were fetched, %lld were sent, %lld were deleted here, %lld there; %lld bytes.",
 					   (long long) counts->fetched, (long long) counts->pushed,
 					   (long long) counts->deleted_here, (long long) counts->deleted_there,
@@ -276,7 +279,8 @@ lock_returns(LOCKTAG *tag)
 }
 
 /*
- * Come back to a peer that has told us ERRCODE_TG_JOURNAL_CUT.  Afterwards our
+ * Come back to a peer that has told us ERRCODE_TG_JOURNAL_CUT, or after
+ * topgun.rejoin().  Afterwards our
  * cursor in its journal is one that can be read from.  Runs outside of a
  * transaction; no request may be under way on the link.
  */

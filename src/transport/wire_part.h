@@ -28,7 +28,11 @@ typedef enum TgMessageKind
 	TG_MESSAGE_ROWS_ANSWER = 11,
 	TG_MESSAGE_RANGE = 12,
 	TG_MESSAGE_BOUNDS = 13,
-	TG_MESSAGE_PULSE = 14
+	TG_MESSAGE_PULSE = 14,
+	TG_MESSAGE_VIEW = 32,
+	TG_MESSAGE_PROMISE = 33,
+	TG_MESSAGE_ACCEPT = 34,
+	TG_MESSAGE_VOTE_ANSWER = 35
 } TgMessageKind;
 
 extern void tg_wire_write_sign(StringInfo buf, TgMessageKind kind);

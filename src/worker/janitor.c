@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "base/catalog.h"
 #include "clock/identity.h"
+#include "cluster/address_book.h"
 #include "cluster/collection.h"
 #include "cluster/cut.h"
 #include "cluster/tables.h"
@@ -160,6 +161,7 @@ topgun_janitor_main(Datum arg)
 		{.name = "require node",.interval_ms = 1000,.run = require_node},
 		{.name = "learn state",.interval_ms = 60 * 1000,.run = learn_state},
 		{.name = "keep workers",.interval_ms = 1000,.run = keep_workers},
+		{.name = "keep the address book",.interval_ms = 1000,.run = tg_book_keep},
 		{.name = "reconcile tables",.interval_ms = 1000,.run = tg_tables_reconcile},
 		{.name = "keep copier",.interval_ms = 200,.run = keep_copier},
 		{.name = "lift cap",.interval_ms = 1000,.run = lift_cap},

@@ -13,6 +13,7 @@
 #include "access/xact.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "cluster/view_vote.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -22,6 +23,7 @@
 #include "transport/pull.h"
 #include "transport/resume.h"
 #include "transport/return.h"
+#include "transport/view_store.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -62,11 +64,11 @@ commit(MemoryContext caller)
 }
 
 /*
- * The member we pull from, in the current memory context.  Leaves the process
- * if it is none any more.
+ * The member we pull from, in the current memory context, and whether we have
+ * to come back to it.  Leaves the process if it is none any more.
  */
 static TgMember *
-require_member(TgNodeId peer)
+require_member(TgNodeId peer, bool *must_return)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext caller = begin();
@@ -79,6 +81,8 @@ require_member(TgNodeId peer)
 		tg_roster_unwant(TG_WORKER_PULLER, peer);
 		proc_exit(0);
 	}
+	if (tg_is_returning_to(peer))
+		*must_return = true;
 	commit(caller);
 	return member;
 }
@@ -104,16 +108,19 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	char		failpoint[NAMEDATALEN];
-	bool		must_return = was_cut_off(peer);
+	bool		must_return;
 	TgMember   *member;
 	TgLink	   *link;
 
 	snprintf(failpoint, sizeof(failpoint), "link-%d", peer);
 	TG_FAILPOINT(failpoint);
 
-	member = require_member(peer);
+	must_return = was_cut_off(peer);
+	member = require_member(peer, &must_return);
 	tg_peer_set_state(peer, TG_PEER_CONNECTING, NULL);
 	link = tg_link_open(member->dsn, member->name);
+	tg_view_exchange(link);
+	(void) require_member(peer, &must_return);
 	if (must_return)
 	{
 		tg_peer_set_state(peer, TG_PEER_RETURNING, NULL);

@@ -264,13 +264,13 @@ $cluster->heal_node(3);
 $cluster->assert_converged;
 set(1, 'topgun.journal_retention', '1h');
 
-# ------------------------------------------------------ a member that has left
+# ------------------------------------------------------ a member that is evicted
 $cluster->cut_node(3);
 $cluster->sql(2, q{DELETE FROM kv WHERE id BETWEEN 1800 AND 1809});
 sleep(3);
 is(tombstones($_), '10', "node $_ waits for the member") foreach 1, 2;
-$cluster->sql(1, q{UPDATE topgun.node SET state = 'left' WHERE id = 3});
-ok(collected($_), "node $_ does not wait for one that has left") foreach 1, 2;
+$cluster->sql(1, q{SELECT topgun.evict('node3')});
+ok(collected($_), "node $_ does not wait for one that was evicted") foreach 1, 2;
 $cluster->node(3)->stop;
 $cluster->assert_converged;
 

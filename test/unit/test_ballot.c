@@ -30,7 +30,8 @@ typedef struct Message
 	TgNodeId	from;
 	TgNodeId	to;
 	TgBallot	ballot;
-	TgBallot	accepted;		/* of a promise; of a refusal what was promised */
+	TgBallot	accepted;		/* of a promise; of a refusal what was
+								 * promised */
 	TgBytes		value;
 } Message;
 
@@ -51,12 +52,15 @@ typedef struct World
 	Node		nodes[MAX_NODES + 1];
 	Message		messages[MAX_MESSAGES];
 	int			nmessages;
-	uint8		votes[STEPS + 2][MAX_NODES + 1];	/* by ballot: bits of nodes */
+	uint8		votes[STEPS + 2][MAX_NODES + 1];	/* by ballot: bits of
+													 * nodes */
 	TgBytes		decided;
 	int			ndecisions;
 } World;
 
 static World world;
+
+static const TgBallot no_ballot = {0, 0};
 
 /* Values are told apart by where they lie. */
 static const char values[STEPS + 1] = {0};
@@ -79,10 +83,11 @@ static void
 send_to_all(Node *node, TgNodeId self, MessageKind kind, TgBytes value)
 {
 	for (TgNodeId to = 1; to <= world.nnodes; to++)
-		send_message((Message)
-					 {
-						 kind, self, to, node->tally.ballot, {0, 0}, value
-					 });
+	{
+		Message		message = {kind, self, to, node->tally.ballot, no_ballot, value};
+
+		send_message(message);
+	}
 }
 
 /*
@@ -122,31 +127,28 @@ answer_ask(const Message *message)
 {
 	Node	   *node = &world.nodes[message->to];
 	TgVoter		before = node->voter;
+	Message		answer = {.from = message->to,.to = message->from,.ballot = message->ballot};
 	bool		promised = tg_voter_promise(&node->voter, message->ballot);
 
 	CHECK(promised == (tg_ballot_compare(message->ballot, before.promised) >= 0));
 	CHECK(tg_ballot_compare(node->voter.promised, before.promised) >= 0);
 	CHECK(node->voter.value.data == before.value.data);
-	send_message((Message)
-				 {
-					 promised ? PROMISE : REFUSE, message->to, message->from, message->ballot,
-					 promised ? node->voter.accepted : node->voter.promised,
-					 node->voter.value
-				 });
+	answer.kind = promised ? PROMISE : REFUSE;
+	answer.accepted = promised ? node->voter.accepted : node->voter.promised;
+	answer.value = node->voter.value;
+	send_message(answer);
 }
 
 static void
 answer_proposal(const Message *message)
 {
 	Node	   *node = &world.nodes[message->to];
+	Message		answer = {VOTE, message->to, message->from, message->ballot, no_ballot, nothing()};
 
 	if (!tg_voter_accept(&node->voter, message->ballot, message->value))
 		return;
 	note_vote(message->to, message->ballot, message->value);
-	send_message((Message)
-				 {
-					 VOTE, message->to, message->from, message->ballot, {0, 0}, nothing()
-				 });
+	send_message(answer);
 }
 
 static void
@@ -234,6 +236,8 @@ check_compare(void)
 	CHECK((tg_ballot_compare(a, b) == 0) == (a.attempt == b.attempt && a.proposer == b.proposer));
 	CHECK((tg_ballot_compare(a, b) < 0) == (tg_ballot_compare(b, a) > 0));
 	CHECK(tg_ballot_compare(tg_ballot_next(a, b.proposer), a) > 0);
+	CHECK((tg_ballot_pack(a) < tg_ballot_pack(b)) == (tg_ballot_compare(a, b) < 0));
+	CHECK(tg_ballot_compare(tg_ballot_unpack(tg_ballot_pack(a)), a) == 0);
 }
 
 static void
@@ -257,11 +261,11 @@ check_strangers(void)
 	TgTally		tally;
 
 	tg_tally_begin(&tally, ballot, voters, lengthof(voters));
-	tg_tally_add_promise(&tally, 1, (TgBallot) {0, 0}, nothing());
-	tg_tally_add_promise(&tally, 1, (TgBallot) {0, 0}, nothing());
-	tg_tally_add_promise(&tally, 9, (TgBallot) {0, 0}, nothing());
+	tg_tally_add_promise(&tally, 1, no_ballot, nothing());
+	tg_tally_add_promise(&tally, 1, no_ballot, nothing());
+	tg_tally_add_promise(&tally, 9, no_ballot, nothing());
 	CHECK(!tg_tally_is_promised(&tally));
-	tg_tally_add_promise(&tally, 3, (TgBallot) {0, 0}, nothing());
+	tg_tally_add_promise(&tally, 3, no_ballot, nothing());
 	CHECK(tg_tally_is_promised(&tally));
 	tg_tally_add_vote(&tally, 2);
 	tg_tally_add_vote(&tally, 2);
