@@ -19,6 +19,7 @@
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/commit_wait.h"
 #include "cluster/detector.h"
 #include "fmgr.h"
 #include "journal/append.h"
@@ -31,6 +32,7 @@
 #include "row/sweep.h"
 #include "row/tombstone.h"
 #include "transport/accepted.h"
+#include "transport/ack.h"
 #include "transport/difference.h"
 #include "transport/incarnation.h"
 #include "transport/peer.h"
@@ -57,6 +59,7 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun gc floor", tg_gc_floor_shmem_size, tg_gc_floor_shmem_attach, 0},
 	{"topgun sweep", tg_sweep_shmem_size, tg_sweep_shmem_attach, 1},
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
+	{"topgun ack", tg_ack_shmem_size, tg_ack_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
 	{"topgun accepted", tg_accepted_shmem_size, tg_accepted_shmem_attach, 1},
 	{"topgun incarnation", tg_incarnation_shmem_size, tg_incarnation_shmem_attach, 0},
@@ -85,6 +88,7 @@ _PG_init(void)
 	tg_identity_install();
 	tg_view_store_install();
 	tg_journal_install();
+	tg_commit_wait_install();
 	tg_capture_install();
 	tg_dropdb_install();
 	if (!IsBinaryUpgrade)

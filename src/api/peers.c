@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "transport/ack.h"
 #include "transport/answer.h"
 #include "transport/copy.h"
 #include "transport/cursors.h"
@@ -36,50 +37,6 @@ PG_FUNCTION_INFO_V1(topgun_admit);
 PG_FUNCTION_INFO_V1(topgun_database_identity);
 PG_FUNCTION_INFO_V1(topgun_cursors);
 PG_FUNCTION_INFO_V1(topgun_fingerprint);
-
-/*
- * Is there something in the journal behind this position that a pull would
- * get?
- */
-static bool
-has_changes_after(TgNodeId node, TgPosition position)
-{
-	TgPosition	last = tg_inflight_last_position();
-
-	return last > position && tg_inflight_horizon(node) > position;
-}
-
-/*
- * topgun_internal.wait_for_changes(after, max_ms): return when the journal has
- * something after this position, or when the time is over.  A procedure: it
- * ends its transaction, and with it its snapshot, before it waits.
- */
-Datum
-topgun_wait_for_changes(PG_FUNCTION_ARGS)
-{
-	TgPosition	after = (TgPosition) PG_GETARG_INT64(0);
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PG_GETARG_INT32(1));
-	TgNodeId	node = tg_node_id_required();
-
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	SPI_commit();
-	SPI_finish();
-
-	tg_waiter_enter();
-	while (!has_changes_after(node, after))
-	{
-		long		rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-
-		if (rest_ms <= 0)
-			break;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 rest_ms, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-	tg_waiter_leave();
-	PG_RETURN_VOID();
-}
 
 static Datum
 to_bytea(StringInfo buf)
@@ -102,22 +59,83 @@ greet(TgNodeId asker)
 }
 
 /*
- * topgun_internal.pull(request): what has changed after the asker's cursor.
+ * Read a pull request, see that its sender may ask, and take what it says of
+ * itself.
  */
-Datum
-topgun_pull(PG_FUNCTION_ARGS)
+static void
+accept_pull(bytea *bytes, TgPullRequest *request)
 {
-	bytea	   *bytes = PG_GETARG_BYTEA_PP(0);
-	TgPullRequest request;
 	TgReader	reader;
 	bool		is_sound;
 
 	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	is_sound = tg_wire_read_pull(&reader, &request);
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
-	tg_peer_set_acknowledged(request.asker, request.flushed, request.settled);
-	greet(request.asker);
+	is_sound = tg_wire_read_pull(&reader, request);
+	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
+	tg_ack_wake(tg_peer_set_acknowledged(request->asker, request->flushed, request->in_step,
+										 request->settled));
+	greet(request->asker);
+}
+
+/*
+ * Is there anything that a pull would get: changes in the journal after the
+ * asker's cursor, or a session that waits to hear of what the asker has
+ * merged?
+ */
+static bool
+has_news_for(TgNodeId node, const TgPullRequest *request)
+{
+	TgPosition	position = request->cursor.position;
+	TgPosition	last = tg_inflight_last_position();
+
+	return (last > position && tg_inflight_horizon(node) > position) ||
+		tg_ack_is_awaited(request->flushed, request->cursor);
+}
+
+/*
+ * topgun_internal.wait_for_changes(request, max_ms): take what this pull
+ * request acknowledges, and return when there is something to answer, or when
+ * the time is over.  A procedure: it ends its transaction, and with it its
+ * snapshot, before it waits.
+ */
+Datum
+topgun_wait_for_changes(PG_FUNCTION_ARGS)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), PG_GETARG_INT32(1));
+	TgNodeId	node = tg_node_id_required();
+	TgPullRequest request;
+
+	accept_pull(PG_GETARG_BYTEA_PP(0), &request);
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	SPI_commit();
+	SPI_finish();
+
+	tg_waiter_enter();
+	while (!has_news_for(node, &request))
+	{
+		long		rest_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+		if (rest_ms <= 0)
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 rest_ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	tg_waiter_leave();
+	PG_RETURN_VOID();
+}
+
+/*
+ * topgun_internal.pull(request): what has changed after the asker's cursor.
+ */
+Datum
+topgun_pull(PG_FUNCTION_ARGS)
+{
+	TgPullRequest request;
+
+	accept_pull(PG_GETARG_BYTEA_PP(0), &request);
 	return to_bytea(tg_answer_pull(&request));
 }
 

@@ -21,5 +21,6 @@
 #define ERRCODE_TG_PROTOCOL			MAKE_SQLSTATE('T', 'G', '0', '0', '9')
 #define ERRCODE_TG_DOUBTFUL			MAKE_SQLSTATE('T', 'G', '0', '1', '0')
 #define ERRCODE_TG_NO_MAJORITY		MAKE_SQLSTATE('T', 'G', '0', '1', '1')
+#define ERRCODE_TG_NOT_ACKNOWLEDGED	MAKE_SQLSTATE('T', 'G', '0', '1', '2')
 
 #endif							/* TG_BASE_ERROR_H */

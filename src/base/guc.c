@@ -12,6 +12,7 @@
 #include "base/guc.h"
 #include "utils/guc.h"
 
+int			tg_ack_timeout_ms = 5000;
 int			tg_clock_offset_ms = 0;
 bool		tg_conflict_log = true;
 int			tg_confirmation_timeout_ms = 10 * 1000;
@@ -34,7 +35,16 @@ double		tg_phi_threshold = 8;
 int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
 double		tg_scrub_share = 0.02;
+int			tg_synchronous = TG_SYNCHRONOUS_OFF;
 int			tg_tombstone_retention_s = 60 * 60;
+
+static const struct config_enum_entry synchronous_options[] = {
+	{"off", TG_SYNCHRONOUS_OFF, false},
+	{"one", TG_SYNCHRONOUS_ONE, false},
+	{"quorum", TG_SYNCHRONOUS_QUORUM, false},
+	{"all", TG_SYNCHRONOUS_ALL, false},
+	{NULL, 0, false}
+};
 
 static const struct config_enum_entry write_options[] = {
 	{"allow", TG_WRITES_ALLOW, false},
@@ -48,6 +58,13 @@ static const struct config_enum_entry write_options[] = {
 void
 tg_guc_define(void)
 {
+	DefineCustomIntVariable("topgun.ack_timeout",
+							"A commit that waits for other members waits no longer than this.",
+							"Zero lets it wait without end.",
+							&tg_ack_timeout_ms,
+							5000, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.clock_offset",
 							"Adds to what the wall clock says, to try clock faults.",
 							NULL,
@@ -201,6 +218,13 @@ tg_guc_define(void)
 							 &tg_scrub_share,
 							 0.02, 0, 1,
 							 PGC_SIGHUP, 0,
+							 NULL, NULL, NULL);
+	DefineCustomEnumVariable("topgun.synchronous",
+							 "A commit waits until so many other members have it durably.",
+							 NULL,
+							 &tg_synchronous,
+							 TG_SYNCHRONOUS_OFF, synchronous_options,
+							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.tombstone_retention",
 							"Keeps the tombstones of deleted rows at least this long.",

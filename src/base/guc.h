@@ -15,6 +15,16 @@ typedef enum TgWrites
 	TG_WRITES_REJECT
 } TgWrites;
 
+/* Values of topgun.synchronous: who must have a commit durably. */
+typedef enum TgSynchronous
+{
+	TG_SYNCHRONOUS_OFF,			/* we alone, as synchronous_commit says */
+	TG_SYNCHRONOUS_ONE,			/* one other member */
+	TG_SYNCHRONOUS_QUORUM,		/* a majority of all, ourselves included */
+	TG_SYNCHRONOUS_ALL
+} TgSynchronous;
+
+extern int	tg_ack_timeout_ms;
 extern int	tg_clock_offset_ms;
 extern int	tg_confirmation_timeout_ms;
 extern bool tg_conflict_log;
@@ -37,6 +47,7 @@ extern bool tg_merge_stealing;
 extern int	tg_merge_workers;
 extern int	tg_retry_interval_ms;
 extern double tg_scrub_share;
+extern int	tg_synchronous;
 extern int	tg_tombstone_retention_s;
 
 extern void tg_guc_define(void);

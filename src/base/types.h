@@ -48,6 +48,14 @@ tg_cursor_after(TgPosition position)
 	return cursor;
 }
 
+/* Has a reader with this cursor read all of the transaction there? */
+static inline bool
+tg_cursor_has(TgCursor cursor, TgPosition position)
+{
+	return cursor.position > position ||
+		(cursor.position == position && cursor.part == TG_WHOLE_POSITION);
+}
+
 /* A replicated table, the same number on every node.  0 is never assigned. */
 typedef int32 TgTableId;
 

@@ -107,6 +107,17 @@ tg_inflight_take_position(TgNodeId node)
 	return position;
 }
 
+/*
+ * The position of this transaction, which has not left yet; 0 if it has none.
+ */
+TgPosition
+tg_inflight_position(void)
+{
+	uint64		position = is_in ? pg_atomic_read_u64(&my_slot()->position) : NOTHING;
+
+	return position == NOTHING ? 0 : position;
+}
+
 static void
 wake_waiters(uint32 database)
 {

@@ -12,6 +12,7 @@
 
 extern void tg_inflight_enter(TgNodeId node);
 extern TgPosition tg_inflight_take_position(TgNodeId node);
+extern TgPosition tg_inflight_position(void);
 extern void tg_inflight_leave(bool committed);
 
 extern TgStamp tg_inflight_low_water(TgNodeId node);

@@ -27,11 +27,11 @@ CREATE FUNCTION topgun.unique_id() RETURNS bigint
 	AS 'MODULE_PATHNAME', 'topgun_unique_id';
 COMMENT ON FUNCTION topgun.unique_id() IS 'a bigint that no node of the cluster gives twice, growing with time';
 
-CREATE PROCEDURE topgun_internal.wait_for_changes(after bigint, max_ms int)
+CREATE PROCEDURE topgun_internal.wait_for_changes(request bytea, max_ms int)
 	LANGUAGE C
 	AS 'MODULE_PATHNAME', 'topgun_wait_for_changes';
-COMMENT ON PROCEDURE topgun_internal.wait_for_changes(bigint, int) IS
-	'return when the journal has something after a position, at the latest after max_ms milliseconds';
+COMMENT ON PROCEDURE topgun_internal.wait_for_changes(bytea, int) IS
+	'return when there is an answer to a pull request, at the latest after max_ms milliseconds';
 
 CREATE FUNCTION topgun_internal.pull(request bytea) RETURNS bytea
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER

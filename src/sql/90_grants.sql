@@ -8,7 +8,7 @@ GRANT SELECT ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_
 GRANT EXECUTE ON FUNCTION topgun_internal.node_status(), topgun_internal.peer_status(),
 	topgun_internal.table_counts(int), topgun_internal.worker_status(),
 	topgun_internal.repair_status() TO pg_monitor;
-GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bigint, int) TO topgun_peer;
+GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bytea, int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.pull(bytea), topgun_internal.copy(bytea),
 	topgun_internal.copy_bounds(bytea), topgun_internal.copy_range(bytea),
 	topgun_internal.facts(), topgun_internal.admit(text, text, text), topgun_internal.database_identity(), topgun_internal.cursors(),

@@ -24,6 +24,7 @@
 #include "journal/read.h"
 #include "miscadmin.h"
 #include "row/truncation.h"
+#include "transport/ack.h"
 #include "transport/answer.h"
 #include "transport/incarnation.h"
 #include "transport/version.h"
@@ -291,6 +292,8 @@ start_answer(Answer *answer, const TgPullRequest *request, int max_keys)
 	/* the mark speaks of positions up to the clock that was read after it */
 	if (answer->head.complete && answer->horizon >= after_mark)
 		(void) tg_vector_raise(answer->head.vector, answer->node, mark);
+	answer->head.acknowledge = tg_ack_is_awaited(request->in_step ? request->flushed : tg_cursor_after(0),
+												 answer->head.cursor);
 	tg_sections_init(&answer->sections, &answer->head);
 }
 

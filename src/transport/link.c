@@ -61,7 +61,7 @@ static const char *const session_setup =
 "('statement_timeout', '0'), ('lock_timeout', '10s'), "
 "('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), "
 "('default_transaction_isolation', 'read committed'), "
-"('default_transaction_read_only', 'off'), "
+"('default_transaction_read_only', 'off'), ('topgun.synchronous', 'off'), "
 "('search_path', 'pg_catalog')) AS v (name, setting)";
 
 static void

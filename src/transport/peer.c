@@ -89,18 +89,24 @@ tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error)
 }
 
 /*
- * The peer has said how much of our journal it has durably merged, and what of
- * everybody's.  Both may be less than what it has said before: a peer that was
- * restored from a backup has less.
+ * The peer has said how much of our journal it has durably merged, with all
+ * its tables in step or not, and what of everybody's.  It may be less than
+ * what it has said before: a peer that was restored from a backup has less.
+ * The result is the position up to which it has everything of ours.
  */
-void
-tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, TgStamp settled)
+TgPosition
+tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, bool in_step, TgStamp settled)
 {
+	TgPosition	whole = tg_cursor_has(cursor, cursor.position) ? cursor.position :
+	Max(cursor.position, 1) - 1;
 	TgPeer	   *peer = lock_entry(node);
+	TgPosition	confirmed = in_step ? whole : Min(peer->confirmed, whole);
 
 	peer->acknowledged = cursor;
+	peer->confirmed = confirmed;
 	peer->settled = settled;
 	LWLockRelease(shared->lock);
+	return confirmed;
 }
 
 /*

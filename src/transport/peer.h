@@ -35,6 +35,7 @@ typedef struct TgPeer
 	TgPeerState state;
 	TgCursor	cursor;			/* merged of its journal, visible here */
 	TgCursor	acknowledged;	/* of our journal, durably merged there */
+	TgPosition	confirmed;		/* the same, with no table left out */
 	TgStamp		settled;		/* everybody's writes up to it are durably
 								 * merged there; TG_NO_STAMP: not known */
 	TgPosition	last_position;	/* newest in its journal that we know of */
@@ -49,7 +50,8 @@ typedef struct TgPeer
 } TgPeer;
 
 extern void tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error);
-extern void tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, TgStamp settled);
+extern TgPosition tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, bool in_step,
+										   TgStamp settled);
 extern void tg_peer_set_merged(TgNodeId node, TgCursor cursor, TgPosition last_position, bool gave_back);
 extern void tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes);
 extern void tg_peer_forget(TgNodeId node);

@@ -6,7 +6,8 @@
  * One round: ask (the peer answers when there is something), merge the answer
  * and move the cursor and the vector, all in one transaction, ask again.  The
  * transaction commits asynchronously, so that its rows are visible at once;
- * what we tell the peer of durability is what has been flushed since.
+ * what we tell the peer of durability is what has been flushed since.  If the
+ * peer says that somebody waits to hear it, we flush before we ask again.
  *
  * An answer without changes still moves the cursor, in memory; it is stored
  * now and then, since reading that much again costs little.
@@ -74,6 +75,7 @@ take_flushed(TgPull *pull)
 	if (pull->pending_lsn != 0 && pull->pending_lsn <= GetFlushRecPtr(NULL))
 	{
 		pull->flushed = pull->pending;
+		pull->in_step = pull->pending_in_step;
 		pull->pending_lsn = 0;
 	}
 }
@@ -113,8 +115,9 @@ asked_so_far(TgPull *pull)
 }
 
 /*
- * Ask, and let the peer wait up to wait_ms for something to answer.  Needs a
- * transaction; the answer may be received in another.
+ * Ask, and let the peer wait up to wait_ms for something to answer.  The
+ * request goes with the call that waits, too: what it acknowledges must not
+ * wait.  Needs a transaction; the answer may be received in another.
  */
 void
 tg_pull_send(TgPull *pull, int wait_ms)
@@ -128,26 +131,24 @@ tg_pull_send(TgPull *pull, int wait_ms)
 		.max_bytes = ANSWER_BYTES
 	};
 	StringInfoData buf;
-	char		position[24];
 	char		wait[16];
-	TgLinkParam wait_params[] = {{position, 0, false}, {wait, 0, false}};
-	TgLinkParam pull_params[] = {{NULL, 0, true}};
+	TgLinkParam params[] = {{NULL, 0, true}, {wait, 0, false}};
 
 	take_flushed(pull);
 	take_settled(pull);
 	request.flushed = pull->flushed;
+	request.in_step = pull->in_step;
 	request.settled = pull->settled;
 	request.vector = tg_own_vector(pull->node);
 
 	initStringInfo(&buf);
 	tg_wire_write_pull(&buf, &request);
-	pull_params[0].data = buf.data;
-	pull_params[0].len = buf.len;
+	params[0].data = buf.data;
+	params[0].len = buf.len;
 
-	snprintf(position, sizeof(position), INT64_FORMAT, (int64) request.cursor.position);
 	snprintf(wait, sizeof(wait), "%d", request.cursor.position == 0 ? 0 : wait_ms);
-	tg_link_execute(pull->link, "wait", 2, wait_params);
-	tg_link_execute(pull->link, "pull", 1, pull_params);
+	tg_link_execute(pull->link, "wait", 2, params);
+	tg_link_execute(pull->link, "pull", 1, params);
 	pfree(buf.data);
 }
 
@@ -165,32 +166,39 @@ merge_in(const TgAnswer *answer, TgPull *pull, const TgPeerCursor *to, TgMergeCo
 
 /*
  * Merge the changes, if workers have not done it, and store how far we are, in
- * one transaction.  It commits asynchronously if the caller has set that.
+ * one transaction.  It commits asynchronously if the caller has set that, and
+ * is flushed if somebody at the peer waits for it.
  */
 static void
-merge_answer(TgPull *pull, const TgAnswer *answer, TgPeerCursor *to, TgMergeCounts *counts, Size bytes)
+merge_answer(TgPull *pull, const TgAnswerHead *head, const TgAnswer *answer, TgPeerCursor *to,
+			 TgMergeCounts *counts, Size bytes)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	bool		in_step;
 
 	StartTransactionCommand();
 	if (answer != NULL)
 		merge_in(answer, pull, to, counts);
-	if (!tg_tables_in_step())
+	in_step = tg_tables_in_step();
+	if (!in_step)
 		to->vector = pull->at.vector;	/* claim nothing that was left */
 	tg_journal_set_source(pull->peer, to->vector);
 	TG_FAILPOINT("pull-before-cursor");
 	tg_peer_cursor_save(to);
 	TG_FAILPOINT("pull-before-commit");
-	tg_gate_require_current(answer->head.epoch);
+	tg_gate_require_current(head->epoch);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 	TG_FAILPOINT("pull-after-commit");
 
 	tg_peer_add_counts(pull->peer, counts, bytes);
 	pull->saved_at = GetCurrentTimestamp();
-	if (pull->pending_lsn == 0)
+	if (head->acknowledge)
+		XLogFlush(XactLastCommitEnd);
+	if (pull->pending_lsn == 0 || head->acknowledge)
 	{
 		pull->pending = to->cursor;
+		pull->pending_in_step = in_step;
 		pull->pending_lsn = XactLastCommitEnd;
 	}
 }
@@ -207,10 +215,20 @@ move_to(TgPull *pull, const TgPeerCursor *to)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Does somebody at the peer wait for more than we could tell it now?
+ */
 static bool
-must_save(TgPull *pull, const TgAnswer *answer)
+must_acknowledge(const TgPull *pull, const TgAnswer *answer)
 {
-	return answer->nchanges > 0 ||
+	return answer->head.acknowledge &&
+		!(pull->in_step && tg_cursor_has(pull->flushed, answer->head.cursor.position));
+}
+
+static bool
+must_save(const TgPull *pull, const TgAnswer *answer)
+{
+	return answer->nchanges > 0 || must_acknowledge(pull, answer) ||
 		TimestampDifferenceExceeds(pull->saved_at, GetCurrentTimestamp(), SAVE_EMPTY_MS);
 }
 
@@ -263,8 +281,8 @@ start_merging(TgPull *pull, const TgAnswer *answer, const TgPeerCursor *to, TgBy
 	pulled->context = CurrentMemoryContext;
 	pulled->bytes = tg_bytes(memcpy(palloc_extended(bytes.len, MCXT_ALLOC_HUGE), bytes.data, bytes.len),
 							 bytes.len);
-	pulled->last_position = answer->head.last_position;
-	pulled->complete = answer->head.complete;
+	pulled->head = answer->head;
+	pulled->head.vector = NULL;
 	pulled->to = *to;
 	pulled->to.vector = tg_vector_copy(to->vector);
 	pull->merging = pulled;
@@ -287,14 +305,14 @@ finish_merging(TgPull *pull)
 		return;
 	MemoryContextSwitchTo(pulled->context);
 	if (tg_crew_finish(pull->crew, &counts))
-		merge_answer(pull, NULL, &pulled->to, &counts, pulled->bytes.len);
+		merge_answer(pull, &pulled->head, NULL, &pulled->to, &counts, pulled->bytes.len);
 	else
 	{
 		tg_answer_read(pulled->bytes, &answer);
-		merge_answer(pull, &answer, &pulled->to, &counts, pulled->bytes.len);
+		merge_answer(pull, &pulled->head, &answer, &pulled->to, &counts, pulled->bytes.len);
 	}
 	pull->merging = NULL;
-	arrive(pull, &pulled->to, pulled->last_position, pulled->complete);
+	arrive(pull, &pulled->to, pulled->head.last_position, pulled->head.complete);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(pulled->context);
 }
@@ -329,7 +347,7 @@ take_answer(TgPull *pull, const TgAnswer *answer, TgBytes bytes)
 	}
 	end_crew(pull);
 	if (must_save(pull, answer))
-		merge_answer(pull, answer, &to, &counts, bytes.len);
+		merge_answer(pull, &answer->head, answer, &to, &counts, bytes.len);
 	arrive(pull, &to, answer->head.last_position, answer->head.complete);
 }
 

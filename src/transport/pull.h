@@ -18,8 +18,7 @@ typedef struct TgPulled
 {
 	MemoryContext context;		/* of all that is in here */
 	TgBytes		bytes;
-	TgPosition	last_position;	/* of the peer's newest transaction */
-	bool		complete;
+	TgAnswerHead head;			/* but for its vector */
 	TgPeerCursor to;			/* where we are when it is merged */
 } TgPulled;
 
@@ -31,7 +30,9 @@ typedef struct TgPull
 	TgLink	   *link;
 	TgPeerCursor at;			/* merged and visible here */
 	TgCursor	flushed;		/* of that, known to be durable */
-	TgCursor	pending;		/* will be, once pending_lsn is flushed */
+	bool		in_step;		/* no table was left out up to there */
+	TgCursor	pending;		/* will be flushed, once pending_lsn is */
+	bool		pending_in_step;
 	XLogRecPtr	pending_lsn;	/* 0: nothing is pending */
 	TgStamp		settled;		/* what we tell of tg_settled_here() */
 	TgStamp		next_settled;	/* will be, once settled_lsn is flushed */

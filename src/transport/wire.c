@@ -37,6 +37,7 @@ tg_wire_write_pull(StringInfo buf, const TgPullRequest *request)
 	tg_wire_write_incarnation(buf, request->incarnation);
 	tg_wire_write_cursor(buf, request->cursor);
 	tg_wire_write_cursor(buf, request->flushed);
+	tg_wire_write_bool(buf, request->in_step);
 	tg_write_u64(buf, request->settled);
 	tg_wire_write_bool(buf, request->give_back);
 	tg_write_u32(buf, request->max_bytes);
@@ -55,6 +56,7 @@ tg_wire_read_pull(TgReader *reader, TgPullRequest *request)
 	request->incarnation = tg_wire_read_incarnation(reader);
 	request->cursor = tg_wire_read_cursor(reader);
 	request->flushed = tg_wire_read_cursor(reader);
+	request->in_step = tg_wire_read_bool(reader);
 	request->settled = tg_read_u64(reader);
 	request->give_back = tg_wire_read_bool(reader);
 	request->max_bytes = tg_read_u32(reader);
@@ -117,6 +119,7 @@ tg_wire_write_answer(StringInfo buf, const TgAnswerHead *head)
 	tg_wire_write_incarnation(buf, head->incarnation);
 	tg_wire_write_cursor(buf, head->cursor);
 	tg_write_u64(buf, head->last_position);
+	tg_wire_write_bool(buf, head->acknowledge);
 	tg_wire_write_bool(buf, head->complete);
 	tg_vector_write(buf, head->vector);
 	tg_write_u32(buf, head->ntables);
@@ -135,6 +138,7 @@ tg_wire_read_answer(TgReader *reader, TgAnswerHead *head)
 	head->incarnation = tg_wire_read_incarnation(reader);
 	head->cursor = tg_wire_read_cursor(reader);
 	head->last_position = tg_read_u64(reader);
+	head->acknowledge = tg_wire_read_bool(reader);
 	head->complete = tg_wire_read_bool(reader);
 	head->vector = tg_vector_read(reader);
 	head->ntables = tg_wire_read_count(reader, MIN_SECTION_BYTES);

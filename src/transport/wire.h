@@ -24,6 +24,7 @@ typedef struct TgPullRequest
 	TgIncarnation incarnation;
 	TgCursor	cursor;			/* read up to here */
 	TgCursor	flushed;		/* and durably merged up to here */
+	bool		in_step;		/* with all tables in step at that point */
 	TgStamp		settled;		/* everybody's writes up to it are durably
 								 * merged there; TG_NO_STAMP: not known */
 	TgVector   *vector;			/* the asker's, its own mark included */
@@ -52,6 +53,8 @@ typedef struct TgAnswerHead
 	TgIncarnation incarnation;
 	TgCursor	cursor;			/* the answer brings the asker up to here */
 	TgPosition	last_position;	/* of the sender's newest transaction */
+	bool		acknowledge;	/* somebody waits to hear that the asker has
+								 * all this durably */
 	bool		complete;		/* nothing is left up to the cursor's horizon */
 	TgVector   *vector;			/* covered once the answer is merged */
 	uint32		ntables;		/* table sections that follow */

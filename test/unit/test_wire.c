@@ -74,6 +74,7 @@ make_pull(StringInfo buf)
 		.incarnation = unit_incarnation(),
 		.cursor = random_cursor(),
 		.flushed = random_cursor(),
+		.in_step = unit_one_in(2),
 		.settled = unit_edgy(PG_UINT64_MAX),
 		.vector = random_vector(),
 		.give_back = unit_one_in(2),
@@ -90,6 +91,7 @@ make_pull(StringInfo buf)
 	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
 	CHECK(same_cursor(back.cursor, request.cursor));
 	CHECK(same_cursor(back.flushed, request.flushed));
+	CHECK(back.in_step == request.in_step);
 	CHECK(back.settled == request.settled);
 	CHECK(same_vector(back.vector, request.vector));
 	CHECK(back.give_back == request.give_back);
@@ -249,6 +251,7 @@ make_answer(StringInfo buf)
 		.incarnation = unit_incarnation(),
 		.cursor = random_cursor(),
 		.last_position = unit_edgy(PG_UINT64_MAX),
+		.acknowledge = unit_one_in(2),
 		.complete = unit_one_in(2),
 		.vector = random_vector(),
 		.ntables = unit_below(3),
@@ -266,6 +269,7 @@ make_answer(StringInfo buf)
 	CHECK(tg_incarnation_is(back.incarnation, head.incarnation));
 	CHECK(same_cursor(back.cursor, head.cursor));
 	CHECK(back.last_position == head.last_position);
+	CHECK(back.acknowledge == head.acknowledge);
 	CHECK(back.complete == head.complete);
 	CHECK(same_vector(back.vector, head.vector));
 	CHECK(back.ntables == head.ntables);
@@ -316,7 +320,7 @@ static void
 pin_pull(StringInfo buf)
 {
 	TgPullRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.cursor = {BIG, 1},
-	.flushed = {BIG - 1, TG_WHOLE_POSITION},.settled = BIG - 2,.vector = pinned_vector(),
+	.flushed = {BIG - 1, TG_WHOLE_POSITION},.in_step = true,.settled = BIG - 2,.vector = pinned_vector(),
 	.give_back = true,.max_bytes = 65536};
 
 	tg_wire_write_pull(buf, &request);
@@ -348,14 +352,14 @@ pin_answer(StringInfo buf)
 static const UnitPinned pinned[] = {
 	{"pull request", pin_pull,
 		"54470101" "0003" "0000000000000009" "00000007" "00000000000000ff"
-		"f1e2d3c4b5a69788" "00000001" "f1e2d3c4b5a69787" "ffffffff"
+		"f1e2d3c4b5a69788" "00000001" "f1e2d3c4b5a69787" "ffffffff" "01"
 	"f1e2d3c4b5a69786" "01" "00010000" "0001" "0007" "f1e2d3c4b5a69788"},
 	{"copy request", pin_copy,
 		"54470102" "03ff" "0000000000000009" "00000007" "00000000000000ff" "00000102" "00010000"
 	"f1e2d3c4b5a69788" "01" "00000003" "6b6579"},
 	{"answer", pin_answer,
 		"54470103" "0003" "0000000000000009" "00000007" "00000000000000ff" "f1e2d3c4b5a69788" "00000001"
-		"f1e2d3c4b5a69789" "01" "0001" "0007" "f1e2d3c4b5a69788" "00000001"
+		"f1e2d3c4b5a69789" "00" "01" "0001" "0007" "f1e2d3c4b5a69788" "00000001"
 		"00000102" "f1e2d3c4b5a69788" "00000001"
 	"02" "f1e2d3c4b5a69788" "00000003" "6b6579"},
 };
