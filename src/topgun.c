@@ -19,6 +19,7 @@
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
+#include "cluster/candidate.h"
 #include "cluster/commit_wait.h"
 #include "cluster/detector.h"
 #include "fmgr.h"
@@ -64,6 +65,7 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun accepted", tg_accepted_shmem_size, tg_accepted_shmem_attach, 1},
 	{"topgun incarnation", tg_incarnation_shmem_size, tg_incarnation_shmem_attach, 0},
 	{"topgun detector", tg_detector_shmem_size, tg_detector_shmem_attach, 1},
+	{"topgun candidate", tg_candidate_shmem_size, tg_candidate_shmem_attach, 0},
 	{"topgun table stat", tg_table_stat_shmem_size, tg_table_stat_shmem_attach, 1},
 	{"topgun difference", tg_difference_shmem_size, tg_difference_shmem_attach, 1},
 	{"topgun scrub", tg_scrub_shmem_size, tg_scrub_shmem_attach, 1},

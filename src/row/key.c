@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/nbtree.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "catalog/pg_am_d.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -108,8 +109,8 @@ init_column(TgKeySpec *spec, Relation rel, Relation index, int i, MemoryContext 
 	hash = hash_of_equality(equality, att->atttypid);
 	if (OidIsValid(hash))
 		fmgr_info_cxt(hash, &column->hash, context);
-	if (!is_image_equal(index, i, &column->value))
-		spec->image_equal = false;
+	column->image_equal = is_image_equal(index, i, &column->value);
+	spec->image_equal &= column->image_equal;
 	if (index->rd_indoption[i] & INDOPTION_DESC)
 		spec->is_ascending = false;
 }
@@ -237,5 +238,35 @@ tg_key_hash(TgKeySpec *spec, TgBytes key)
 																	   column->collation,
 																	   values[i])));
 	}
+	return hash;
+}
+
+/*
+ * A hash of key values that is the same for keys that are the same, on all
+ * nodes of a cluster: of the bytes where equal values have equal bytes, else
+ * of what the type's own hash function says.  The latter holds among servers
+ * of one byte order and, under a nondeterministic collation, one version of
+ * ICU; a node that says something else would send a client elsewhere, and that
+ * is all.  A column whose type has no hash function has no part in it.
+ */
+uint64
+tg_key_route_hash(TgKeySpec *spec, Datum *values)
+{
+	StringInfoData buf;
+	uint64		hash;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < spec->ncolumns; i++)
+	{
+		TgKeyColumn *column = &spec->columns[i];
+
+		if (column->image_equal)
+			tg_value_write(&column->value, values[i], &buf);
+		else if (OidIsValid(column->hash.fn_oid))
+			tg_write_u32(&buf, DatumGetUInt32(FunctionCall1Coll(&column->hash, column->collation,
+																values[i])));
+	}
+	hash = tg_hash64(buf.data, buf.len);
+	pfree(buf.data);
 	return hash;
 }

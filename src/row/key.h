@@ -24,6 +24,7 @@ typedef struct TgKeyColumn
 	AttrNumber	attno;			/* in the relation */
 	TgValueType value;
 	Oid			collation;		/* of the index */
+	bool		image_equal;	/* equal values have equal bytes */
 	FmgrInfo	equal;			/* btree equality, by the index's opclass */
 	FmgrInfo	at_least;		/* the same for >= */
 	FmgrInfo	order;			/* btree comparison; goes with them */
@@ -44,5 +45,6 @@ extern void tg_key_write(TgKeySpec *spec, TupleTableSlot *slot, StringInfo buf);
 extern void tg_key_read(TgKeySpec *spec, TgBytes key, Datum *values);
 extern bool tg_key_equal(TgKeySpec *spec, TgBytes a, TgBytes b);
 extern uint32 tg_key_hash(TgKeySpec *spec, TgBytes key);
+extern uint64 tg_key_route_hash(TgKeySpec *spec, Datum *values);
 
 #endif							/* TG_ROW_KEY_H */

@@ -214,6 +214,33 @@ tg_link_check_dsn(const char *dsn)
 }
 
 /*
+ * What a connection string says of one keyword; NULL if nothing, or if it is
+ * none that can be read.
+ */
+char *
+tg_link_option(const char *dsn, const char *keyword)
+{
+	PQconninfoOption *options = PQconninfoParse(dsn, NULL);
+	char	   *value = NULL;
+
+	if (options == NULL)
+		return NULL;
+	for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
+	{
+		if (strcmp(option->keyword, keyword) == 0 && option->val != NULL)
+			value = MemoryContextAllocExtended(CurrentMemoryContext, strlen(option->val) + 1,
+											   MCXT_ALLOC_NO_OOM);
+		if (value != NULL)
+		{
+			strcpy(value, option->val);
+			break;
+		}
+	}
+	PQconninfoFree(options);
+	return value;
+}
+
+/*
  * Connect, within topgun.connect_timeout.  The link closes with the current
  * memory context.  "peer" names the other side in messages.
  */

@@ -34,6 +34,7 @@ typedef enum TgLinkProgress
 } TgLinkProgress;
 
 extern void tg_link_check_dsn(const char *dsn);
+extern char *tg_link_option(const char *dsn, const char *keyword);
 extern bool tg_link_is_absence(int sqlstate);
 extern TgLink *tg_link_open(const char *dsn, const char *peer);
 extern TgLink *tg_link_open_until(const char *dsn, const char *peer, TimestampTz until);
