@@ -36,6 +36,7 @@ int			tg_repair_interval_ms = 60 * 1000;
 int			tg_retry_interval_ms = 1000;
 double		tg_scrub_share = 0.02;
 int			tg_synchronous = TG_SYNCHRONOUS_OFF;
+int			tg_token_grace_ms = 1000;
 int			tg_tombstone_retention_s = 60 * 60;
 
 static const struct config_enum_entry synchronous_options[] = {
@@ -226,6 +227,13 @@ tg_guc_define(void)
 							 TG_SYNCHRONOUS_OFF, synchronous_options,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.token_grace",
+							"Lets tokens of the epoch before count for this long.",
+							NULL,
+							&tg_token_grace_ms,
+							1000, 0, 60 * 60 * 1000,
+							PGC_SIGHUP, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.tombstone_retention",
 							"Keeps the tombstones of deleted rows at least this long.",
 							NULL,

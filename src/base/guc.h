@@ -48,6 +48,7 @@ extern int	tg_merge_workers;
 extern int	tg_retry_interval_ms;
 extern double tg_scrub_share;
 extern int	tg_synchronous;
+extern int	tg_token_grace_ms;
 extern int	tg_tombstone_retention_s;
 
 extern void tg_guc_define(void);

@@ -21,6 +21,7 @@
 #include "base/guc.h"
 #include "clock/epoch.h"
 #include "port/atomics.h"
+#include "portability/instr_time.h"
 
 #define FENCE_BITS			3
 #define FENCES				((UINT64CONST(1) << FENCE_BITS) - 1)
@@ -31,6 +32,9 @@
 typedef struct EpochShared
 {
 	pg_atomic_uint64 words[TG_MAX_DATABASES];	/* lock free */
+	pg_atomic_uint64 began_us[TG_MAX_DATABASES];	/* of the epoch, by the
+													 * monotonic clock; 0: it
+													 * was there at our start */
 } EpochShared;
 
 static EpochShared *shared = NULL;
@@ -40,6 +44,15 @@ static pg_atomic_uint64 *
 my_word(void)
 {
 	return &shared->words[tg_database_slot()];
+}
+
+static uint64
+monotonic_us(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return INSTR_TIME_GET_MICROSEC(now);
 }
 
 static uint64
@@ -132,8 +145,25 @@ tg_epoch_advance(TgEpoch epoch, bool writable)
 		if (!writable)
 			fences |= TG_FENCE_VIEW;
 		if (pg_atomic_compare_exchange_u64(word, &old, PACK(epoch, fences)))
+		{
+			if (EPOCH_OF(old) != 0 && EPOCH_OF(old) < epoch)
+				pg_atomic_write_u64(&shared->began_us[tg_database_slot()], monotonic_us());
 			break;
+		}
 	}
+}
+
+/*
+ * For how long this node has been in its epoch; PG_INT64_MAX if since before
+ * the server started.  Just after a change it may still be the age of the
+ * epoch before.
+ */
+int64
+tg_epoch_age_ms(void)
+{
+	uint64		began_us = pg_atomic_read_u64(&shared->began_us[tg_database_slot()]);
+
+	return began_us == 0 ? PG_INT64_MAX : (int64) (monotonic_us() - began_us) / 1000;
 }
 
 /*
@@ -183,5 +213,8 @@ tg_epoch_shmem_attach(void *ptr, bool found)
 	if (found)
 		return;
 	for (int i = 0; i < TG_MAX_DATABASES; i++)
+	{
 		pg_atomic_init_u64(&shared->words[i], 0);
+		pg_atomic_init_u64(&shared->began_us[i], 0);
+	}
 }

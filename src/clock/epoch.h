@@ -21,6 +21,7 @@ typedef enum TgFence
 } TgFence;
 
 extern TgEpoch tg_epoch_current(void);
+extern int64 tg_epoch_age_ms(void);
 extern bool tg_epoch_has_fence(TgFence fence);
 extern void tg_epoch_require_writable(void);
 extern void tg_epoch_advance(TgEpoch epoch, bool writable);

@@ -19,4 +19,5 @@ GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys
 	topgun_internal.pulse(bytea) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.view(), topgun_internal.view_promise(bytea),
 	topgun_internal.view_accept(bytea), topgun_internal.view_learn(bytea),
-	topgun_internal.readmit(int, text, bigint) TO topgun_peer;
+	topgun_internal.readmit(int, text, bigint),
+	topgun_internal.token(int, int, bigint, text, bigint) TO topgun_peer;
