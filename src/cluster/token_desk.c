@@ -98,6 +98,14 @@ time_of_tokens(void)
 	return now;
 }
 
+static bool
+is_member(TgNodeId node)
+{
+	TgMember   *member = tg_member_find(node);
+
+	return member != NULL && member->is_active;
+}
+
 static int64
 column_of_row(int column)
 {
@@ -114,7 +122,6 @@ static TgTokenRecord
 read_record(const char *resource, bool lock)
 {
 	TgTokenRecord record = {0};
-	TgMember   *holder;
 	char	   *query = psprintf("SELECT holder::pg_catalog.int8, token FROM topgun.token WHERE resource = %s%s",
 								 quote_literal_cstr(resource), lock ? " FOR UPDATE" : "");
 
@@ -126,8 +133,7 @@ read_record(const char *resource, bool lock)
 		return record;
 	record.holder = column_of_row(1);
 	record.token = column_of_row(2);
-	holder = record.holder == 0 ? NULL : tg_member_find(record.holder);
-	record.holder_is_member = holder != NULL && holder->is_active;
+	record.holder_is_member = record.holder != 0 && is_member(record.holder);
 	return record;
 }
 
@@ -223,7 +229,10 @@ tg_token_answer(const TgTokenRequest *request)
 	int64		result;
 
 	require_majority();
-	tg_member_require_active(request->asker);
+	if (!is_member(request->asker))
+		ereport(ERROR,
+				(errcode(ERRCODE_TG_FENCED),
+				 errmsg("node %d is not in the current view", request->asker)));
 	if (request->epoch != now.epoch || keeper_of(request->resource)->node != tg_node_id_required())
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_STALE_EPOCH),
