@@ -8,9 +8,7 @@
 #include "postgres.h"
 
 #include "base/error.h"
-#include "base/guc.h"
 #include "clock/epoch.h"
-#include "clock/hlc.h"
 #include "clock/identity.h"
 #include "clock/monotonic.h"
 #include "clock/node_clock.h"
@@ -19,7 +17,7 @@
 #include "commands/async.h"
 #include "transport/accepted.h"
 #include "transport/incarnation.h"
-#include "transport/member.h"
+#include "transport/view_store.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
@@ -31,9 +29,12 @@
 void
 tg_pulse_describe(TgPulse *pulse)
 {
+	TgView	   *view = tg_view_current();
+
 	memset(pulse, 0, sizeof(*pulse));
 	pulse->sender = tg_node_id_required();
 	pulse->incarnation = tg_incarnation_current();
+	pulse->view_id = view != NULL ? view->id : 0;
 	pulse->ceiling = tg_clock_found();
 	pulse->nancestors = tg_incarnation_ancestors(pulse->ancestors, TG_PULSE_MAX_ANCESTORS);
 	(void) tg_epoch_current();	/* known from now on */
@@ -151,40 +152,4 @@ tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event)
 		case TG_PHI_NOTHING:
 			break;
 	}
-}
-
-/*
- * See whether clients may still write here: not if we do not hear of a
- * majority of these members, or if our clock, the one that stamps are made of,
- * is too far ahead of those of a majority.
- */
-void
-tg_pulse_set_fences(const List *members, const TgPulse *own)
-{
-	int64		ahead_us = (int64) tg_stamp_ms(own->clock) * 1000 - own->wall_us;
-	int			nmembers = 0;
-	int			nheard = 0;
-	int			nbehind = 0;
-	ListCell   *lc;
-
-	foreach(lc, members)
-	{
-		TgMember   *member = lfirst(lc);
-		TgDetected	peer;
-
-		if (!member->is_active)
-			continue;
-		nmembers++;
-		if (member->node == own->sender)
-			nheard++;
-		else if (tg_detector_get(member->node, &peer) && !peer.is_suspected)
-		{
-			nheard++;
-			if (peer.last.at != 0 &&
-				ahead_us - peer.last.clock_offset_us > tg_max_clock_drift_ms * INT64CONST(1000))
-				nbehind++;
-		}
-	}
-	tg_epoch_set_fence(TG_FENCE_MINORITY, nheard * 2 <= nmembers);
-	tg_epoch_set_fence(TG_FENCE_CLOCK, nbehind * 2 > nmembers);
 }

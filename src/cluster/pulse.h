@@ -9,7 +9,6 @@
 #define TG_CLUSTER_PULSE_H
 
 #include "cluster/phi.h"
-#include "nodes/pg_list.h"
 #include "transport/wire_pulse.h"
 
 /* When a pulse was sent, and how long the answer took. */
@@ -25,6 +24,5 @@ extern void tg_pulse_refresh(TgPulse *pulse);
 extern TgPhiEvent tg_pulse_heard(const TgPulse *answer, const TgPulseTimes *times);
 extern void tg_pulse_refused(const char *peer, const char *reason);
 extern void tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event);
-extern void tg_pulse_set_fences(const List *members, const TgPulse *own);
 
 #endif							/* TG_CLUSTER_PULSE_H */

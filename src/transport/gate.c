@@ -33,6 +33,7 @@ check_member(TgNodeId asker)
 				 errmsg("node \"%s\" is fenced", member->name),
 				 errdetail("It is not in the current view of the cluster."),
 				 errhint("Use topgun.rejoin() on that node.")));
+	tg_accepted_renew(asker, member->since);
 }
 
 static void

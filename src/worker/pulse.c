@@ -15,6 +15,7 @@
 #include "base/guc.h"
 #include "clock/identity.h"
 #include "clock/monotonic.h"
+#include "cluster/failure.h"
 #include "cluster/pulse.h"
 #include "cluster/pulse_links.h"
 #include "journal/cursor.h"
@@ -101,6 +102,23 @@ watch_members(PulseWorker *worker, int64 now_ms)
 }
 
 /*
+ * Who has come back to the cluster may be another than we knew.
+ */
+static void
+renew_accepted(const List *members)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		TgMember   *member = lfirst(lc);
+
+		if (member->is_active)
+			tg_accepted_renew(member->node, member->since);
+	}
+}
+
+/*
  * Stamps of peers come on many ways; the newest ones are in our vector.
  */
 static void
@@ -133,6 +151,7 @@ look_at_members(PulseWorker *worker, int64 now_ms)
 		MemoryContext old;
 
 		tg_pulse_describe(&worker->links.own);
+		renew_accepted(members);
 		observe_stamps(worker->links.own.sender);
 		MemoryContextReset(worker->context);
 		old = MemoryContextSwitchTo(worker->context);
@@ -141,6 +160,7 @@ look_at_members(PulseWorker *worker, int64 now_ms)
 	}
 	commit(caller);
 	watch_members(worker, now_ms);
+	tg_failure_act(worker->members, &worker->links.own);
 }
 
 static void
@@ -187,7 +207,7 @@ run_round(PulseWorker *worker, int look_ms)
 	tell(worker, events, tg_pulse_links_run(&worker->links, now_ms, events));
 	tell(worker, events, tg_detector_look(tg_monotonic_ms(), events));
 	save_accepted();
-	tg_pulse_set_fences(worker->members, &worker->links.own);
+	tg_failure_set_fences(worker->members, &worker->links.own);
 }
 
 /*

@@ -108,18 +108,36 @@ ok($cluster->wait_until(2, 'SELECT count(*) = 1 FROM kv'), 'the others go on');
 between(seconds_until(1, 3, 'confirmed', $suspected), 2, 6, 'from suspicion to certainty');
 cmp_ok($cluster->sql(1, q{SELECT topgun.phi('node3')}), '>=', 8, 'phi is beyond the threshold');
 
-$since = time();
-$cluster->thaw(3);
-between(seconds_until(1, 3, 'NOT suspected AND NOT confirmed', $since), 0, 4, 'from going on to being a peer again');
-ok($cluster->wait_until(2, peer_is(2, 3, 'NOT suspected')), 'for the other node, too');
+ok($cluster->wait_until($_, 'SELECT topgun.epoch() = 4'), "a majority removes it: node $_ knows") foreach 1, 2;
+note(sprintf('measured: from the stop to the new view: %.1f s', time() - $since));
 $cluster->sql(1, 'CREATE TABLE heard ()');
 IPC::Run::finish($listener);
 my @told = $heard =~ /"topgun" with payload "\{"event": "(\w+)", "node_id": 3, "name": "node3"\}"/g;
-is("@told", 'suspected confirmed recovered', 'channel topgun tells all of it, in order');
-like(log_of(1), qr/LOG:.*node "node3" is suspected.*LOG:.*node "node3" has failed.*LOG:.*node "node3" is back/s,
-	'and so does the log');
+is("@told", 'suspected confirmed', 'channel topgun tells of it, in order');
+like(log_of(1), qr/LOG:.*node "node3" is suspected.*LOG:.*node "node3" has failed/s, 'and so does the log');
+
+$cluster->thaw(3);
+ok($cluster->wait_until(3, q{SELECT state = 'fenced' FROM topgun.status}), 'when it goes on it learns that it is fenced');
+my ($refused, $why) = $cluster->error_of(3, q{INSERT INTO kv VALUES (100, 'of a zombie')});
+is($refused, 'TG001', 'and refuses writes');
+like($why, qr/not in the current view.*topgun\.rejoin/s, 'and says why, and what to do');
 unlike(log_of(3), qr/is suspected/, 'who stood still has accused nobody');
+$cluster->sql(3, 'SELECT topgun.rejoin()');
+ok($cluster->wait_until($_, q{SELECT count(*) = 2 AND bool_and(state = 'streaming' AND NOT suspected)
+	FROM topgun.stat_peer}), "node $_ has both peers again") foreach 1 .. 3;
+$cluster->sql(3, q{INSERT INTO kv VALUES (101, 'as a member again')});
 $cluster->assert_converged;
+is($cluster->sql(3, 'SELECT count(*) FROM kv'), '2', 'nothing is lost, and nothing of the zombie is there');
+
+# ------------------------------------------------------ a short stop costs nothing
+$cluster->freeze(3);
+ok($cluster->wait_until(1, peer_is(1, 3, 'suspected')), 'a node stands still for a moment');
+$since = time();
+$cluster->thaw(3);
+between(seconds_until(1, 3, 'NOT suspected', $since), 0, 4, 'from going on to being a peer again');
+ok($cluster->wait_until(2, peer_is(2, 3, 'NOT suspected')), 'for the other node, too');
+is($cluster->sql(1, 'SELECT topgun.epoch()'), '5', 'and nobody has removed it');
+like(log_of(1), qr/LOG:.*node "node3" is back/, 'the log tells that it is back');
 
 # ------------------------------------------------ the observer stands still
 my $before = () = log_of(1) =~ /is suspected/g;
