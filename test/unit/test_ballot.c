@@ -36,20 +36,20 @@ typedef struct Message
 } Message;
 
 /* A node: its voter survives a crash, what it runs does not. */
-typedef struct Node
+typedef struct Player
 {
 	TgVoter		voter;
 	bool		is_running;
 	bool		has_chosen;
 	TgBallot	seen;
 	TgTally		tally;
-} Node;
+} Player;
 
 typedef struct World
 {
 	int			nnodes;
 	TgNodeId	ids[MAX_NODES];
-	Node		nodes[MAX_NODES + 1];
+	Player		nodes[MAX_NODES + 1];
 	Message		messages[MAX_MESSAGES];
 	int			nmessages;
 	uint8		votes[STEPS + 2][MAX_NODES + 1];	/* by ballot: bits of
@@ -80,7 +80,7 @@ send_message(Message message)
 }
 
 static void
-send_to_all(Node *node, TgNodeId self, MessageKind kind, TgBytes value)
+send_to_all(Player *node, TgNodeId self, MessageKind kind, TgBytes value)
 {
 	for (TgNodeId to = 1; to <= world.nnodes; to++)
 	{
@@ -109,7 +109,7 @@ note_vote(TgNodeId node, TgBallot ballot, TgBytes value)
 static void
 begin_attempt(TgNodeId self)
 {
-	Node	   *node = &world.nodes[self];
+	Player	   *node = &world.nodes[self];
 	TgBallot	seen = tg_ballot_compare(node->seen, node->voter.promised) > 0 ? node->seen : node->voter.promised;
 	TgBallot	ballot = tg_ballot_next(seen, self);
 
@@ -125,7 +125,7 @@ begin_attempt(TgNodeId self)
 static void
 answer_ask(const Message *message)
 {
-	Node	   *node = &world.nodes[message->to];
+	Player	   *node = &world.nodes[message->to];
 	TgVoter		before = node->voter;
 	Message		answer = {.from = message->to,.to = message->from,.ballot = message->ballot};
 	bool		promised = tg_voter_promise(&node->voter, message->ballot);
@@ -142,7 +142,7 @@ answer_ask(const Message *message)
 static void
 answer_proposal(const Message *message)
 {
-	Node	   *node = &world.nodes[message->to];
+	Player	   *node = &world.nodes[message->to];
 	Message		answer = {VOTE, message->to, message->from, message->ballot, no_ballot, nothing()};
 
 	if (!tg_voter_accept(&node->voter, message->ballot, message->value))
@@ -154,7 +154,7 @@ answer_proposal(const Message *message)
 static void
 take_answer(const Message *message, int step)
 {
-	Node	   *node = &world.nodes[message->to];
+	Player	   *node = &world.nodes[message->to];
 	TgTally    *tally = &node->tally;
 
 	if (message->kind == REFUSE && tg_ballot_compare(message->accepted, node->seen) > 0)
