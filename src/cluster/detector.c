@@ -15,12 +15,14 @@
 #include "clock/monotonic.h"
 #include "cluster/detector.h"
 #include "storage/lwlock.h"
+#include "transport/member.h"
 #include "transport/peer.h"
 #include "utils/timestamp.h"
 
 typedef struct DetectorEntry
 {
 	TgNodeId	node;			/* 0: free */
+	TgEpoch		since;			/* of its membership */
 	bool		has_called;		/* it should be reached at once */
 	TgPhi		phi;
 	TgHeartbeat last;
@@ -78,30 +80,48 @@ find(DetectorEntry *entries, TgNodeId node)
 	return NULL;
 }
 
+static bool
+is_watched(const DetectorEntry *entry, const List *members, TgNodeId self)
+{
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		TgMember   *member = lfirst(lc);
+
+		if (member->node == entry->node)
+			return member->is_active && member->node != self && member->since == entry->since;
+	}
+	return false;
+}
+
 /*
- * Watch these nodes, and no others.  There is room for TG_MAX_PEERS.
+ * Watch the active ones of these members but ourselves, and nobody else.  One
+ * that has been away and is back is watched as if it were new: what it was
+ * suspected of is over.
  */
 void
-tg_detector_watch(const List *nodes, int64 now_ms)
+tg_detector_watch(const List *members, TgNodeId self, int64 now_ms)
 {
 	DetectorEntry *entries = lock_entries(LW_EXCLUSIVE);
 	ListCell   *lc;
 
 	for (int i = 0; i < TG_MAX_PEERS; i++)
+		if (entries[i].node != 0 && !is_watched(&entries[i], members, self))
+			memset(&entries[i], 0, sizeof(entries[i]));
+	foreach(lc, members)
 	{
-		if (entries[i].node == 0 || list_member_int(nodes, entries[i].node))
-			continue;
-		memset(&entries[i], 0, sizeof(entries[i]));
-	}
-	foreach(lc, nodes)
-	{
-		DetectorEntry *entry = find(entries, lfirst_int(lc));
+		TgMember   *member = lfirst(lc);
+		DetectorEntry *entry;
 
-		if (entry == NULL && (entry = find(entries, 0)) != NULL)
-		{
-			entry->node = lfirst_int(lc);
-			tg_phi_watch(&entry->phi, now_ms);
-		}
+		if (!member->is_active || member->node == self || find(entries, member->node) != NULL)
+			continue;
+		entry = find(entries, 0);
+		if (entry == NULL)
+			break;
+		entry->node = member->node;
+		entry->since = member->since;
+		tg_phi_watch(&entry->phi, now_ms);
 	}
 	unlock_entries();
 }

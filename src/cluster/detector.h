@@ -43,7 +43,7 @@ typedef struct TgDetectorEvent
 	TgPhiEvent	event;
 } TgDetectorEvent;
 
-extern void tg_detector_watch(const List *nodes, int64 now_ms);
+extern void tg_detector_watch(const List *members, TgNodeId self, int64 now_ms);
 extern void tg_detector_forget(void);
 extern void tg_detector_excuse(int64 now_ms, int look_ms);
 extern int	tg_detector_look(int64 now_ms, TgDetectorEvent *events);

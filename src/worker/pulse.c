@@ -83,24 +83,6 @@ copy_members(const List *members)
 	return copies;
 }
 
-static void
-watch_members(PulseWorker *worker, int64 now_ms)
-{
-	List	   *watched = NIL;
-	ListCell   *lc;
-
-	tg_pulse_links_set(&worker->links, worker->members);
-	foreach(lc, worker->members)
-	{
-		TgMember   *member = lfirst(lc);
-
-		if (member->is_active && member->node != worker->links.own.sender)
-			watched = lappend_int(watched, member->node);
-	}
-	tg_detector_watch(watched, now_ms);
-	list_free(watched);
-}
-
 /*
  * Who has come back to the cluster may be another than we knew.
  */
@@ -159,7 +141,8 @@ look_at_members(PulseWorker *worker, int64 now_ms)
 		MemoryContextSwitchTo(old);
 	}
 	commit(caller);
-	watch_members(worker, now_ms);
+	tg_pulse_links_set(&worker->links, worker->members);
+	tg_detector_watch(worker->members, worker->links.own.sender, now_ms);
 	tg_failure_act(worker->members, &worker->links.own);
 }
 

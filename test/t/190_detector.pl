@@ -125,6 +125,8 @@ unlike(log_of(3), qr/is suspected/, 'who stood still has accused nobody');
 $cluster->sql(3, 'SELECT topgun.rejoin()');
 ok($cluster->wait_until($_, q{SELECT count(*) = 2 AND bool_and(state = 'streaming' AND NOT suspected)
 	FROM topgun.stat_peer}), "node $_ has both peers again") foreach 1 .. 3;
+ok($cluster->wait_until($_, q{SELECT count(*) = 3 AND bool_and(state = 'active') FROM topgun.node}),
+	"node $_ knows all members") foreach 1 .. 3;
 $cluster->sql(3, q{INSERT INTO kv VALUES (101, 'as a member again')});
 $cluster->assert_converged;
 is($cluster->sql(3, 'SELECT count(*) FROM kv'), '2', 'nothing is lost, and nothing of the zombie is there');

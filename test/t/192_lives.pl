@@ -69,6 +69,8 @@ ok($cluster->wait_until(1, "SELECT topgun.epoch() > $epoch"), 'it is removed, as
 $cluster->sql(1, q{INSERT INTO kv VALUES (13, 'without node 3')});
 
 ok($cluster->wait_until(3, q{SELECT topgun.rejoin() IS NOT NULL}), 'rejoin() brings it back');
+ok($cluster->wait_until($_, q{SELECT count(*) = 3 AND bool_and(state = 'active') FROM topgun.node}),
+	"node $_ knows all members") foreach 1 .. 3;
 $cluster->sql(3, q{INSERT INTO kv VALUES (14, 'as a member again')});
 $cluster->assert_converged;
 is($cluster->sql(3, 'SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM kv'), '1,3,4,5,6,7,8,9,10,11,12,13,14',
