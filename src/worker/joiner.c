@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "base/error.h"
 #include "cluster/join.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
@@ -205,6 +206,46 @@ tg_join_in_background(const char *name, const char *dsn, const char *via)
 	return node;
 }
 
+static TgNodeId
+join(const JoinTask *task)
+{
+	TgNodeId	node;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	node = tg_join_begin(task->texts, task->texts + task->dsn_at, task->texts + task->via_at);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return node;
+}
+
+/*
+ * False if the view of the cluster changed meanwhile: whoever is admitted
+ * again learns the new one.
+ */
+static bool
+try_join(const JoinTask *task, TgNodeId *node)
+{
+	volatile bool done = true;
+
+	PG_TRY();
+	{
+		*node = join(task);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_TG_STALE_EPOCH)
+			PG_RE_THROW();
+		HOLD_INTERRUPTS();
+		AbortOutOfAnyTransaction();
+		FlushErrorState();
+		RESUME_INTERRUPTS();
+		done = false;
+	}
+	PG_END_TRY();
+	return done;
+}
+
 /*
  * The main function of the process.  Its argument is the memory segment.
  */
@@ -230,12 +271,9 @@ topgun_joiner_main(Datum arg)
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_SESSION);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
 	pgstat_report_activity(STATE_RUNNING, "join a cluster");
-	node = tg_join_begin(task->texts, task->texts + task->dsn_at, task->texts + task->via_at);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
+	while (!try_join(task, &node))
+		CHECK_FOR_INTERRUPTS();
 	tg_roster_want(TG_WORKER_JANITOR, 0);
 	task->node = node;
 	proc_exit(0);
