@@ -36,5 +36,5 @@ tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest)
 		return TG_LIFE_KNOWN;
 	if (!descends_from(told, known))
 		return TG_LIFE_COPY;
-	return told->ceiling < newest ? TG_LIFE_RESTORED : TG_LIFE_NEXT;
+	return told->ceiling <= newest ? TG_LIFE_RESTORED : TG_LIFE_NEXT;
 }
