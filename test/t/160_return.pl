@@ -157,6 +157,7 @@ ok(change_until_cut(), 'the journals are cut');
 system_or_bail('rm', '-rf', $data);
 system_or_bail('mv', "$data.old", $data);
 $cluster->node(3)->start;
+ok($cluster->wait_until(3, 'SELECT topgun.rejoin() IS NOT NULL'), 'it is fenced, and comes back when it is told to');
 $cluster->assert_converged;
 is($cluster->sql(1, 'SELECT count(*) FROM item WHERE id BETWEEN 18001 AND 18100'),
 	'0', 'a restored node brings nothing deleted back');
