@@ -8,7 +8,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use TopGun::Cluster;
 
-my $cluster = TopGun::Cluster->new(2);
+# the workers here are those of the batches
+my $cluster = TopGun::Cluster->new(2, settings => 'topgun.merge_workers = 0');
 my $old = '2020-01-01 00:00:00.000Z/7@9';
 my $soon = '2080-01-01 00:00:00.000Z/7@9';    # newer than what is here, as a row without a stamp is
 my $new = '2090-01-01 00:00:00.000Z/7@9';
