@@ -9,7 +9,7 @@ use Time::HiRes qw(sleep time);
 use TopGun::Cluster;
 
 # No repair mends what a copy has left out.
-my $cluster = TopGun::Cluster->new(3, join => 0, settings => 'topgun.repair_interval = 0');
+my $cluster = TopGun::Cluster->new(4, join => 0, settings => 'topgun.repair_interval = 0');
 $cluster->on_all(<<'END');
 CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE big (id int PRIMARY KEY, v text);
@@ -36,10 +36,10 @@ INSERT INTO ids SELECT gen_random_uuid(), i FROM generate_series(1, 8000) i;
 INSERT INTO part SELECT i / 10.0, '2026-01-31'::date + i % 2, repeat('z', 100) FROM generate_series(1, 6000) i;
 INSERT INTO wide SELECT i, repeat(md5(i::text), 3000) FROM generate_series(1, 12) i;
 END
-$cluster->join_node(2);
+$cluster->join_node($_) foreach 2, 3;
 $cluster->wait_attached(2, $_) foreach @tables;
 {
-	local $cluster->{count} = 2;    # node 3 is no member yet
+	local $cluster->{count} = 3;    # node 4 is no member yet
 	is($cluster->differences, '', 'a join copies all rows');
 }
 is($cluster->sql(2, q{SELECT string_agg((SELECT count(*) FROM topgun.tombstone WHERE table_id = r.id)::text, ',')
@@ -48,15 +48,15 @@ is($cluster->sql(2, 'SELECT count(*) FROM topgun.copy_range'), '0', 'no range is
 
 # ------------------------------------------------------------------- refusals
 
-is(($cluster->error_of(3, q{BEGIN; SELECT topgun.join('node3', 'host=x', 'host=x')}))[0], '25001',
+is(($cluster->error_of(4, q{BEGIN; SELECT topgun.join('node4', 'host=x', 'host=x')}))[0], '25001',
 	'not inside a transaction block');
-$cluster->node(3)->append_conf('postgresql.conf', 'max_worker_processes = 1');
-$cluster->node(3)->restart;
-is(($cluster->error_of(3, "SELECT topgun.join('node3', '" . $cluster->dsn(3) . "', '" . $cluster->dsn(1) . "')"))[0],
+$cluster->node(4)->append_conf('postgresql.conf', 'max_worker_processes = 1');
+$cluster->node(4)->restart;
+is(($cluster->error_of(4, "SELECT topgun.join('node4', '" . $cluster->dsn(4) . "', '" . $cluster->dsn(1) . "')"))[0],
 	'53000', 'no process for the join');
-is($cluster->sql(3, 'SELECT count(*) FROM topgun.local_node'), '0', 'and nothing has changed');
-$cluster->node(3)->append_conf('postgresql.conf', 'max_worker_processes = 32');
-$cluster->node(3)->restart;
+is($cluster->sql(4, 'SELECT count(*) FROM topgun.local_node'), '0', 'and nothing has changed');
+$cluster->node(4)->append_conf('postgresql.conf', 'max_worker_processes = 32');
+$cluster->node(4)->restart;
 
 # ------------------------------- a join under load, with a member down, and kills
 
@@ -72,59 +72,59 @@ sub start_psql
 
 sub start_join
 {
-	return start_psql(3, "SELECT topgun.join('node3', '" . $cluster->dsn(3) . "', '" . $cluster->dsn(1) . "')");
+	return start_psql(4, "SELECT topgun.join('node4', '" . $cluster->dsn(4) . "', '" . $cluster->dsn(1) . "')");
 }
 
 sub wait_progress
 {
 	my ($condition) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $good = $cluster->wait_until(3, "SELECT count(*) = 1 FROM topgun.progress WHERE kind = 'copy' AND relation = 'big'::regclass AND $condition");
-	diag($cluster->sql(3, 'SELECT * FROM topgun.progress; SELECT * FROM topgun.table_state')) if !$good;
+	my $good = $cluster->wait_until(4, "SELECT count(*) = 1 FROM topgun.progress WHERE kind = 'copy' AND relation = 'big'::regclass AND $condition");
+	diag($cluster->sql(4, 'SELECT * FROM topgun.progress; SELECT * FROM topgun.table_state')) if !$good;
 	return $good;
 }
 
-$cluster->sql(3, q{INSERT INTO big SELECT i, 'only here' FROM generate_series(19901, 20100) i});
+$cluster->sql(4, q{INSERT INTO big SELECT i, 'only here' FROM generate_series(19901, 20100) i});
 $cluster->node(2)->stop('immediate');
 $cluster->{storm_keys} = 200;
 my $storms = $cluster->start_storm(6, 1);
-$cluster->failpoint(3, 'copy-step', 'pause');
+$cluster->failpoint(4, 'copy-step', 'pause');
 my $join = start_join();
-$cluster->wait_until(3, q{SELECT count(*) = 7 FROM topgun.table_state WHERE state = 'copying'})
+$cluster->wait_until(4, q{SELECT count(*) = 7 FROM topgun.table_state WHERE state = 'copying'})
   or die 'the join does not begin';
-push @$storms, @{ $cluster->start_storm(5, 3) };
-like($cluster->sql(3, q{SELECT count(*), max(state) FROM topgun.stat_table WHERE copy_from = 1}), qr/^7\|copying/, 'all tables wait to be copied');
-ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM topgun.stat_worker WHERE kind = 'copier'}), 'there is a copier');
+push @$storms, @{ $cluster->start_storm(5, 4) };
+like($cluster->sql(4, q{SELECT count(*), max(state) FROM topgun.stat_table WHERE copy_from = 1}), qr/^7\|copying/, 'all tables wait to be copied');
+ok($cluster->wait_until(4, q{SELECT count(*) = 1 FROM topgun.stat_worker WHERE kind = 'copier'}), 'there is a copier');
 
 # One range cannot be copied while somebody writes one of its keys.
-my $writer = start_psql(3, q{BEGIN; INSERT INTO big VALUES (19899, 'held'); SELECT pg_sleep(1000)});
-$cluster->wait_until(3, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'held' AND wait_event = 'PgSleep'});
-$cluster->failpoint(3, 'copy-step', 'off');
+my $writer = start_psql(4, q{BEGIN; INSERT INTO big VALUES (19899, 'held'); SELECT pg_sleep(1000)});
+$cluster->wait_until(4, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ 'held' AND wait_event = 'PgSleep'});
+$cluster->failpoint(4, 'copy-step', 'off');
 ok(wait_progress(q{slices_done > 8 AND slices_done = slices_total - 1}), 'all ranges but one are copied');
-like($cluster->sql(3, q{SELECT kind, relation, peer, phase, workers > 0, rows_done > 15000, rows_per_second > 0,
+like($cluster->sql(4, q{SELECT kind, relation, peer, phase, workers > 0, rows_done > 15000, rows_per_second > 0,
 	started < clock_timestamp(), estimated_end > started FROM topgun.progress}), qr/^copy\|big\|node1\|merging\|t\|t\|t\|t\|t$/m,
 	'progress of a running copy');
-like(($cluster->error_of(3, q{SELECT topgun.join('other', 'host=x', 'host=x')}))[1], qr/already node 3/, 'it is a node already');
-$cluster->sql(3, q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT topgun.join'});
+like(($cluster->error_of(4, q{SELECT topgun.join('other', 'host=x', 'host=x')}))[1], qr/already node 4/, 'it is a node already');
+$cluster->sql(4, q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ '^SELECT topgun.join'});
 IPC::Run::finish($join->{run});
 like($join->{err}, qr/57014/, 'the caller of join() is cancelled');
-my $copy = $cluster->sql(3, 'SELECT DISTINCT copy FROM topgun.copy_range');
-$cluster->sql(3, q{SELECT pg_terminate_backend(pid) FROM topgun.stat_worker WHERE kind = 'copier'});
+my $copy = $cluster->sql(4, 'SELECT DISTINCT copy FROM topgun.copy_range');
+$cluster->sql(4, q{SELECT pg_terminate_backend(pid) FROM topgun.stat_worker WHERE kind = 'copier'});
 ok(wait_progress('slices_total = 1'), 'the next copier goes on with what is left');
-is($cluster->sql(3, 'SELECT DISTINCT copy FROM topgun.copy_range'), $copy, 'of the same copy');
+is($cluster->sql(4, 'SELECT DISTINCT copy FROM topgun.copy_range'), $copy, 'of the same copy');
 $cluster->sql(1, q{UPDATE big SET v = 'changed on 1' WHERE id BETWEEN 10 AND 20; DELETE FROM big WHERE id = 30; UPDATE big SET id = 30000 WHERE id = 40;
 	UPDATE big SET id = -1 WHERE id = 19950});
-$cluster->sql(3, q{UPDATE big SET v = 'changed on 3' WHERE id BETWEEN 15 AND 25; DELETE FROM big WHERE id = 31});
+$cluster->sql(4, q{UPDATE big SET v = 'changed on 4' WHERE id BETWEEN 15 AND 25; DELETE FROM big WHERE id = 31});
 
 # Kill -9, and the server restarts.
-my $log = -s $cluster->node(3)->logfile;
+my $log = -s $cluster->node(4)->logfile;
 $join = start_join();
-kill('KILL', $cluster->sql(3, q{SELECT pid FROM topgun.stat_worker WHERE kind = 'copier'}));
-$cluster->wait_restarted(3, $log);
+kill('KILL', $cluster->sql(4, q{SELECT pid FROM topgun.stat_worker WHERE kind = 'copier'}));
+$cluster->wait_restarted(4, $log);
 IPC::Run::finish($_->{run}) foreach $join, $writer;
-is($cluster->join_node(3), '3', 'join() again waits for the copies');
-is($cluster->sql(3, q{SELECT count(*) FROM topgun.table_state WHERE state <> 'synced'}), '0', 'and all are in step');
-is($cluster->sql(3, 'SELECT count(*) FROM topgun.copy_range'), '0', 'no range is left');
+is($cluster->join_node(4), '4', 'join() again waits for the copies');
+is($cluster->sql(4, q{SELECT count(*) FROM topgun.table_state WHERE state <> 'synced'}), '0', 'and all are in step');
+is($cluster->sql(4, 'SELECT count(*) FROM topgun.copy_range'), '0', 'no range is left');
 IPC::Run::finish($_->{run}) foreach @$storms;
 $cluster->node(2)->start;
 ok($cluster->wait_for_sync(120), 'the member that was down is back');
@@ -133,62 +133,62 @@ is($cluster->sql(1, q{SELECT count(*) FROM big WHERE v = 'only here'}), '100', '
 
 # --------------------------------------------------- a table that is out of step
 
-# Make the table differ on node 3, let a row come, and make it as it was.
+# Make the table differ on node 4, let a row come, and make it as it was.
 sub start_resync
 {
 	my ($row) = @_;
-	$cluster->sql(3, 'ALTER TABLE big ADD COLUMN extra int');
+	$cluster->sql(4, 'ALTER TABLE big ADD COLUMN extra int');
 	$cluster->sql(1, "INSERT INTO big VALUES ($row, 'while it differs')");
-	$cluster->wait_table_state(3, 'big', 'paused');
-	$cluster->sql(3, 'ALTER TABLE big DROP COLUMN extra');
+	$cluster->wait_table_state(4, 'big', 'paused');
+	$cluster->sql(4, 'ALTER TABLE big DROP COLUMN extra');
 	return;
 }
 
 # The source is killed in the middle of a range.
-$cluster->failpoint($_, 'copy-range', 'pause') foreach 1, 2;
+$cluster->failpoint($_, 'copy-range', 'pause') foreach 1 .. 3;
 start_resync(50001);
-ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM topgun.progress WHERE kind = 'copy'}), 'it is copied anew');
+ok($cluster->wait_until(4, q{SELECT count(*) = 1 FROM topgun.progress WHERE kind = 'copy'}), 'it is copied anew');
 ok($cluster->wait_until(1, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ '^COPY .SELECT topgun_internal'}), 'from node 1');
 $cluster->kill9_and_wait(1);
-ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM topgun.stat_table WHERE table_name = 'big' AND state = 'copying' AND reason ~ 'peer'}),
+ok($cluster->wait_until(4, q{SELECT count(*) = 1 FROM topgun.stat_table WHERE table_name = 'big' AND state = 'copying' AND reason ~ 'peer'}),
 	'the table says what its copy waits for');
 $cluster->node(1)->start;
-$cluster->failpoint(2, 'copy-range', 'off');
-$cluster->wait_attached(3, 'big');
+$cluster->failpoint($_, 'copy-range', 'off') foreach 2, 3;
+$cluster->wait_attached(4, 'big');
 ok($cluster->wait_for_sync(120), 'the source was killed, the copy has gone on');
 $cluster->assert_converged('big');
 
 # Its columns change while it is copied: ALTER TABLE waits for the slices that
 # run, and they do not begin again.
-$cluster->failpoint(3, 'copy-piece', 'pause');
+$cluster->failpoint(4, 'copy-piece', 'pause');
 start_resync(50002);
 ok(wait_progress(q{phase = 'merging'}), 'it is copied anew');
-my $alter = start_psql(3, 'ALTER TABLE big ADD COLUMN extra int');
-$cluster->wait_until(3, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^ALTER' AND wait_event_type = 'Lock'});
-$cluster->failpoint(3, 'copy-piece', 'off');
+my $alter = start_psql(4, 'ALTER TABLE big ADD COLUMN extra int');
+$cluster->wait_until(4, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE query ~ '^ALTER' AND wait_event_type = 'Lock'});
+$cluster->failpoint(4, 'copy-piece', 'off');
 IPC::Run::finish($alter->{run});
 is($alter->{err}, '', 'a column is added in the middle of the copy');
-$cluster->wait_table_state(3, 'big', 'paused');
-is($cluster->sql(3, q{SELECT count(*) FROM topgun.progress}), '0', 'the copy has ended');
-$cluster->sql(3, 'ALTER TABLE big DROP COLUMN extra');
-$cluster->wait_attached(3, 'big');
+$cluster->wait_table_state(4, 'big', 'paused');
+is($cluster->sql(4, q{SELECT count(*) FROM topgun.progress}), '0', 'the copy has ended');
+$cluster->sql(4, 'ALTER TABLE big DROP COLUMN extra');
+$cluster->wait_attached(4, 'big');
 $cluster->assert_converged('big');
 
 # A worker dies: the server restarts, and what was copied stays.
-$cluster->failpoint(3, 'copy-piece', 'pause');
+$cluster->failpoint(4, 'copy-piece', 'pause');
 start_resync(50003);
 ok(wait_progress('workers = 2'), 'two workers copy');
-$log = -s $cluster->node(3)->logfile;
-kill('KILL', ($cluster->workers(3, 'topgun bulk worker'))[0]);
-$cluster->wait_restarted(3, $log);
-$cluster->wait_attached(3, 'big');
+$log = -s $cluster->node(4)->logfile;
+kill('KILL', ($cluster->workers(4, 'topgun bulk worker'))[0]);
+$cluster->wait_restarted(4, $log);
+$cluster->wait_attached(4, 'big');
 
 # Without workers the copier does it all.
-$cluster->sql(3, 'ALTER SYSTEM SET topgun.merge_workers = 0');
-$cluster->sql(3, 'SELECT pg_reload_conf()');
+$cluster->sql(4, 'ALTER SYSTEM SET topgun.merge_workers = 0');
+$cluster->sql(4, 'SELECT pg_reload_conf()');
 start_resync(50004);
-$cluster->wait_attached(3, 'big');
-is($cluster->sql(3, 'SELECT count(*) FROM big WHERE id > 50000'), '4', 'no row is missing');
+$cluster->wait_attached(4, 'big');
+is($cluster->sql(4, 'SELECT count(*) FROM big WHERE id > 50000'), '4', 'no row is missing');
 $cluster->assert_converged;
 
 $cluster->stop;

@@ -161,7 +161,7 @@ unlike(slurp_file($cluster->node(2)->logfile, $log), qr/topgun (?:puller|folder|
 $cluster->sql(1, q{INSERT INTO fed VALUES (100, 'alone')});
 $cluster->sql(2, 'CREATE EXTENSION topgun');
 is($cluster->sql(2, 'SELECT count(*) FROM topgun.local_node'), '0', 'created again, it is no node');
-$cluster->sql(1, q{UPDATE topgun.node SET state = 'left' WHERE name = 'node2'});
+$cluster->sql(1, q{SELECT topgun.evict('node2', force => true)});
 is($cluster->call(2, 'topgun.join', 'again', $cluster->dsn(2), $cluster->dsn(1)), '3', 'and joins as a new one');
 $cluster->assert_converged(@tables);
 is($cluster->sql(2, 'SELECT count(*) FROM fed'), '11', 'with the rows of the cluster');
