@@ -19,6 +19,7 @@ typedef struct TgHeartbeat
 	TimestampTz at;				/* 0: none yet */
 	int64		round_trip_us;
 	int64		clock_offset_us;	/* their wall clock - ours */
+	int64		ahead_us;		/* our stamps are of their wall clock */
 	TgEpoch		epoch;
 	uint64		view_id;
 	int			nsuspects;

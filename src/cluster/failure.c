@@ -12,7 +12,6 @@
 
 #include "base/guc.h"
 #include "clock/epoch.h"
-#include "clock/hlc.h"
 #include "cluster/detector.h"
 #include "cluster/failure.h"
 #include "cluster/view_errand.h"
@@ -28,7 +27,6 @@
 void
 tg_failure_set_fences(const List *members, const TgPulse *own)
 {
-	int64		ahead_us = (int64) tg_stamp_ms(own->clock) * 1000 - own->wall_us;
 	int			nmembers = 0;
 	int			nheard = 0;
 	int			nbehind = 0;
@@ -48,7 +46,7 @@ tg_failure_set_fences(const List *members, const TgPulse *own)
 		{
 			nheard++;
 			if (peer.last.at != 0 &&
-				ahead_us - peer.last.clock_offset_us > tg_max_clock_drift_ms * INT64CONST(1000))
+				peer.last.ahead_us > tg_max_clock_drift_ms * INT64CONST(1000))
 				nbehind++;
 		}
 	}

@@ -101,6 +101,7 @@ tg_pulse_heard(const TgPulse *answer, const TgPulseTimes *times)
 		.at = GetCurrentTimestamp(),
 		.round_trip_us = times->round_trip_us,
 		.clock_offset_us = answer->wall_us - (times->sent_wall_us + times->round_trip_us / 2),
+		.ahead_us = times->sent_clock_us + times->round_trip_us / 2 - answer->wall_us,
 		.epoch = answer->epoch,
 		.view_id = answer->view_id,
 		.nsuspects = answer->nsuspects

@@ -15,7 +15,8 @@
 typedef struct TgPulseTimes
 {
 	int64		sent_ms;		/* monotonic */
-	int64		sent_wall_us;
+	int64		sent_wall_us;	/* our wall clock */
+	int64		sent_clock_us;	/* and the one that stamps are made of */
 	int64		round_trip_us;
 } TgPulseTimes;
 

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "base/guc.h"
-#include "clock/node_clock.h"
+#include "clock/hlc.h"
 #include "cluster/pulse.h"
 #include "cluster/pulse_links.h"
 #include "portability/instr_time.h"
@@ -133,6 +133,7 @@ send_pulse(TgPulseLinks *links, TgPulseLink *peer, int64 now_ms)
 	peer->due_ms = Max(peer->due_ms + tg_heartbeat_interval_ms, now_ms + tg_heartbeat_interval_ms / 2);
 	peer->times.sent_ms = now_ms;
 	peer->times.sent_wall_us = links->own.wall_us;
+	peer->times.sent_clock_us = (int64) tg_stamp_ms(links->own.clock) * 1000;
 	INSTR_TIME_SET_CURRENT(peer->sent);
 	tg_link_begin(peer->link, "SELECT topgun_internal.pulse($1)", 1, &param);
 	pfree(buf.data);

@@ -14,6 +14,7 @@ topgun.journal_max_size = '512kB'
 topgun.tombstone_retention = '0'
 topgun.fold_interval = '100ms'
 topgun.repair_interval = '2s'
+topgun.confirmation_timeout = '1h'
 END
 $cluster->on_all('CREATE TABLE item (id int PRIMARY KEY, v int, t text)');
 $cluster->add_table('item');
@@ -157,7 +158,8 @@ ok(change_until_cut(), 'the journals are cut');
 system_or_bail('rm', '-rf', $data);
 system_or_bail('mv', "$data.old", $data);
 $cluster->node(3)->start;
-ok($cluster->wait_until(3, 'SELECT topgun.rejoin() IS NOT NULL'), 'it is fenced, and comes back when it is told to');
+ok($cluster->wait_until(3, q{SELECT state = 'fenced' FROM topgun.status}), 'a restored node is fenced');
+$cluster->sql(3, 'SELECT topgun.rejoin()');
 $cluster->assert_converged;
 is($cluster->sql(1, 'SELECT count(*) FROM item WHERE id BETWEEN 18001 AND 18100'),
 	'0', 'a restored node brings nothing deleted back');
