@@ -16,6 +16,7 @@ CREATE TABLE parted (id int PRIMARY KEY, n int) PARTITION BY RANGE (id);
 CREATE TABLE parted_low PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (20000);
 CREATE TABLE parted_high (n int, id int NOT NULL);
 ALTER TABLE parted ATTACH PARTITION parted_high FOR VALUES FROM (20000) TO (MAXVALUE);
+CREATE TABLE pairs (t text, n int, v int, PRIMARY KEY (t, n));
 CREATE TABLE fired (n serial, id int, op text);
 CREATE FUNCTION keep_few() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -31,7 +32,7 @@ CREATE TRIGGER keep_few AFTER INSERT OR UPDATE OR DELETE ON watched
 	FOR EACH ROW WHEN (pg_trigger_depth() < 1) EXECUTE FUNCTION keep_few();
 ALTER TABLE watched ENABLE REPLICA TRIGGER keep_few;
 SETUP
-$cluster->add_table($_) foreach qw(big parted watched);
+$cluster->add_table($_) foreach qw(big parted pairs watched);
 
 # The puller of node 2 stops before it asks again.
 sub hold_pulls
@@ -72,7 +73,8 @@ sub digest
 	my ($i) = @_;
 	return $cluster->sql($i, <<'END');
 SELECT (SELECT (count(*), sum(hashtextextended(b::text, 0))) FROM big b),
-	(SELECT (count(*), sum(hashtextextended((id, n, topgun_stamp)::text, 0))) FROM parted)
+	(SELECT (count(*), sum(hashtextextended((id, n, topgun_stamp)::text, 0))) FROM parted),
+	(SELECT (count(*), sum(hashtextextended(p::text, 0))) FROM pairs p)
 END
 }
 
@@ -141,6 +143,17 @@ $cluster->sql(2, 'UPDATE big SET n = n + 1 WHERE id % 100 = 0 AND id < 20000');
 let_pull();
 assert_arrived('deletions, with updates meanwhile');
 is($cluster->sql(2, 'SELECT count(*) FROM big'), $cluster->sql(1, 'SELECT count(*) FROM big'), 'as many rows');
+
+# --------------------------------------------- keys with neighbours, or without
+
+$cluster->sql(1, <<'END');
+INSERT INTO pairs SELECT chr(97 + i % 26), i, 1 FROM generate_series(1, 12000, 3) i;
+INSERT INTO pairs SELECT chr(97 + i % 26), i, 2 FROM generate_series(1, 20000) i WHERE i % 3 <> 1;
+DELETE FROM pairs WHERE n % 7 = 0 OR t IN ('c', 'd', 'e');
+INSERT INTO pairs SELECT chr(97 + i % 26), i, 3 FROM generate_series(1, 20000) i
+	ON CONFLICT (t, n) DO UPDATE SET v = excluded.v;
+END
+assert_arrived('keys of two columns');
 
 # ------------------------------------------------------------- the other way
 
