@@ -139,11 +139,12 @@ quote_bytes(TgBytes bytes)
 	if (bytes.data == NULL)
 		return "NULL";
 	initStringInfo(&buf);
-	appendStringInfoString(&buf, "'\\x");
+	/* without a backslash, which not all settings read in the same way */
+	appendStringInfoString(&buf, "pg_catalog.decode('");
 	enlargeStringInfo(&buf, bytes.len * 2 + 1);
 	buf.len += hex_encode(bytes.data, bytes.len, buf.data + buf.len);
 	buf.data[buf.len] = '\0';
-	appendStringInfoString(&buf, "'::bytea");
+	appendStringInfoString(&buf, "', 'hex')");
 	return buf.data;
 }
 

@@ -174,5 +174,5 @@ SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type LIKE 'topgun%' AND 
 END
 
 # A peer that asks just then is told so by the server.
-$cluster->stop(but => qr/client backend .* could not open relation with OID/);
+$cluster->stop(but => qr/(?:client backend|topgun puller) .* could not open relation with OID/);
 done_testing();

@@ -199,8 +199,9 @@ sub wait_until
 	my $deadline = time() + ($seconds // 60);
 	while (1)
 	{
-		my ($code, $out) = $self->node($i)->psql('postgres', $sql);
-		return 1 if $code == 0 && ($out // '') eq 't';
+		# a server that is about to restart breaks the pipe to psql
+		my ($code, $out) = eval { $self->node($i)->psql('postgres', $sql) };
+		return 1 if ($code // 1) == 0 && ($out // '') eq 't';
 		return 0 if time() > $deadline;
 		sleep(0.05);
 	}
