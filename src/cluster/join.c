@@ -25,6 +25,7 @@
 #include "access/relation.h"
 #include "base/catalog.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
 #include "clock/epoch.h"
@@ -168,6 +169,7 @@ tg_join_begin(const char *name, const char *dsn, const char *via)
 	tg_become_node(node, facts->cluster_id);
 	(void) tg_sql_run("UPDATE topgun.local_node SET joined_via = %d", facts->node);
 	tg_view_adopt(link);
+	TG_FAILPOINT("join-after-view");
 	cursors = tg_cursors_ask(link);
 	attach_all(link, facts->node);
 	save_cursors(cursors, node, facts->node);

@@ -94,7 +94,7 @@ install_first_view(TgNodeId node, const char *name, const char *dsn)
 	};
 
 	view.id = tg_view_random_id();
-	tg_view_install(&view);
+	tg_view_install_first(&view);
 }
 
 /*

@@ -90,7 +90,7 @@ void
 tg_view_adopt(TgLink *link)
 {
 	tg_link_send(link, "SELECT topgun_internal.view()", 0, NULL);
-	tg_view_install(tg_view_require(tg_link_receive(link, tg_connect_timeout_ms)));
+	tg_view_install_first(tg_view_require(tg_link_receive(link, tg_connect_timeout_ms)));
 }
 
 /*

@@ -40,6 +40,7 @@ enum
 static struct
 {
 	bool		is_changed;
+	bool		is_first;		/* before it this database was no node */
 	TgEpoch		epoch;			/* 0: this database is no node any more */
 	bool		is_member;
 }			change;
@@ -227,6 +228,20 @@ tg_view_install(const TgView *view)
 }
 
 /*
+ * Make this the first view of a database that becomes a node in the caller's
+ * transaction.  What the transaction asks of peers is of this epoch already,
+ * not of one that an attempt before it has left behind.
+ */
+void
+tg_view_install_first(const TgView *view)
+{
+	tg_view_install(view);
+	change.is_first = true;
+	tg_epoch_forget();
+	tg_epoch_advance(view->epoch, true);
+}
+
+/*
  * Tell the atomic word of the epoch, after a start.
  */
 void
@@ -291,8 +306,10 @@ end_change(XactEvent event, void *arg)
 		tg_epoch_advance(change.epoch, change.is_member);
 		tg_peer_forget_settled();
 	}
+	if (event == XACT_EVENT_ABORT && change.is_first)
+		tg_epoch_forget();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		change.is_changed = false;
+		change.is_changed = change.is_first = false;
 }
 
 /*

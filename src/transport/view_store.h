@@ -22,6 +22,7 @@ extern TgView *tg_view_current(void);
 extern TgView *tg_view_lock(TgVoteState *votes);
 extern void tg_view_save_votes(const TgVoteState *votes);
 extern void tg_view_install(const TgView *view);
+extern void tg_view_install_first(const TgView *view);
 extern TgBytes tg_view_bytes(const TgView *view);
 extern void tg_view_load_epoch(void);
 

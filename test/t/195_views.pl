@@ -203,9 +203,18 @@ is($cluster->sql(4, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type L
 	'0', 'its workers have gone');
 assert_converged_on(1, 2, 3);
 
-is($cluster->join_node(4, 2), '5', 'it joins again, under a new id');
+# The view changes while it does: it has been admitted, and begins anew.
+$cluster->failpoint(4, 'join-after-view', 'pause');
+$log = -s $cluster->node(4)->logfile;
+my $join = start(4, sprintf(q{SELECT topgun.join('node4', %s, %s)}, map { TopGun::Cluster::quote($cluster->dsn($_)) } 4, 2));
+$cluster->node(4)->wait_for_log(qr/epoch 20 of the cluster: node "node4" joins/, $log);
+is($cluster->sql(1, q{SELECT topgun.evict('node3')}), '21', 'one that is not there yet does not vote');
+$cluster->failpoint(4, 'join-after-view', 'off');
+is(finish($join), '5', 'it joins again, under a new id');
 $cluster->wait_attached(4, 'kv');
-knows($_, '20 ' . but('node4') . ',node4') foreach 1 .. 4;
+is($cluster->sql(3, 'SELECT topgun.rejoin()'), '22', 'node 3 comes back');
+knows($_, '22 ' . but('node4') . ',node4') foreach 1 .. 4;
+is_back(3);
 ok($cluster->wait_for_sync, 'all have all');
 $cluster->assert_converged;
 is($cluster->sql(1, 'SELECT count(*) FROM kv WHERE id = 3002'), '1', 'with what it has brought along');
