@@ -61,6 +61,22 @@ topgun_phi(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Is the sender the node that it says?  A newer view than ours may have taken
+ * it back, and so has ours if it is a member since later than we knew it.
+ */
+static TgClaim
+claim_of(const TgPulse *pulse)
+{
+	TgMember   *member = tg_member_find(pulse->sender);
+
+	if (pulse->epoch > tg_epoch_current())
+		return TG_CLAIM_GOOD;
+	if (member != NULL && member->is_active)
+		tg_accepted_renew(pulse->sender, member->since);
+	return tg_accepted_claim(pulse->sender, pulse->incarnation, tg_monotonic_ms());
+}
+
+/*
  * topgun_internal.pulse(request): a heartbeat, answered with our own.  Whoever
  * asks gets it: one that is no member any more finds that out by the epoch.
  * Only one that is not who it says is told so.
@@ -82,7 +98,7 @@ topgun_pulse(PG_FUNCTION_ARGS)
 				 errmsg("the request is not one of this version of topgun")));
 	tg_asker_require_primary();
 
-	claim = tg_accepted_claim(request.sender, request.incarnation, tg_monotonic_ms());
+	claim = claim_of(&request);
 	if (claim == TG_CLAIM_REFUSED)
 		tg_gate_refuse_copy(request.sender);
 	if (tg_detector_call(request.sender, claim == TG_CLAIM_NEW))

@@ -28,7 +28,6 @@
 #include "base/failpoint.h"
 #include "base/sql.h"
 #include "catalog/pg_authid_d.h"
-#include "clock/epoch.h"
 #include "clock/node_clock.h"
 #include "cluster/facts.h"
 #include "cluster/join.h"
@@ -154,7 +153,6 @@ tg_join_begin(const char *name, const char *dsn, const char *via)
 	/* two joins at a time: the second one finds a node */
 	LockRelationOid(tg_catalog_oid(TG_CAT_LOCAL_NODE), ShareUpdateExclusiveLock);
 	tg_require_not_a_node();
-	tg_epoch_forget();			/* an attempt that failed may have left one */
 	tg_require_sound_name(name);
 	tg_link_check_dsn(dsn);
 	tg_link_check_dsn(via);

@@ -42,14 +42,15 @@ tg_pulse_describe(TgPulse *pulse)
 }
 
 /*
- * A peer tells us that we are not the node that the cluster knows.
+ * A peer tells us that we are not the node that the cluster knows.  If there
+ * is a newer view than when it was asked, it may be the one that takes us back.
  */
 void
-tg_pulse_refused(const char *peer, const char *reason)
+tg_pulse_refused(const char *peer, const char *reason, TgEpoch asked)
 {
-	if (tg_epoch_has_fence(TG_FENCE_VIEW))
+	if (tg_epoch_has_fence(TG_FENCE_VIEW) || asked != tg_epoch_current())
 		return;
-	tg_epoch_advance(tg_epoch_current(), false);
+	tg_epoch_advance(asked, false);
 	ereport(WARNING,
 			(errcode(ERRCODE_TG_FENCED),
 			 errmsg("this node is fenced"),

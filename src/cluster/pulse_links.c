@@ -131,6 +131,7 @@ send_pulse(TgPulseLinks *links, TgPulseLink *peer, int64 now_ms)
 
 	peer->begun_ms = now_ms;
 	peer->due_ms = Max(peer->due_ms + tg_heartbeat_interval_ms, now_ms + tg_heartbeat_interval_ms / 2);
+	peer->times.epoch = links->own.epoch;
 	peer->times.sent_ms = now_ms;
 	peer->times.sent_wall_us = links->own.wall_us;
 	peer->times.sent_clock_us = (int64) tg_stamp_ms(links->own.clock) * 1000;
@@ -159,7 +160,7 @@ take_answer(TgPulseLink *peer)
 		const char *error = tg_link_error(peer->link, &sqlstate);
 
 		if (sqlstate == ERRCODE_TG_FENCED)
-			tg_pulse_refused(peer->name, error);
+			tg_pulse_refused(peer->name, error, peer->times.epoch);
 		ereport(DEBUG1,
 				(errmsg_internal("node \"%s\" answers a pulse with %s: %s", peer->name,
 								 unpack_sql_state(sqlstate), error)));
