@@ -10,7 +10,7 @@ my @dialects = (
 	"datestyle = 'German, DMY'; timezone = 'Asia/Kathmandu'; extra_float_digits = -15; bytea_output = 'escape'",
 	"datestyle = 'SQL, MDY'; timezone = 'America/St_Johns'; extra_float_digits = 3; intervalstyle = 'iso_8601'",
 	"datestyle = 'Postgres, YMD'; timezone = 'UTC'; standard_conforming_strings = off; xmlbinary = 'hex';
-	default_transaction_isolation = 'repeatable read'; search_path = 'nowhere'; statement_timeout = '1ms';
+	default_transaction_isolation = 'repeatable read'; search_path = 'nowhere'; statement_timeout = '20ms';
 	lock_timeout = '1ms'; check_function_bodies = off; escape_string_warning = off; row_security = off;
 	client_encoding = 'LATIN1'; default_table_access_method = 'heap'; quote_all_identifiers = on");
 foreach my $i (1 .. 3)
