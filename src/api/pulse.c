@@ -61,18 +61,24 @@ topgun_phi(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is the sender the node that it says?  A newer view than ours may have taken
- * it back, and so has ours if it is a member since later than we knew it.
+ * Is the sender the node that it says?  If it seems not to be, the view may
+ * have taken it back since we knew it, or a newer one than ours.  Only then is
+ * the view looked at: whoever locks its table must not hold up heartbeats.
  */
 static TgClaim
 claim_of(const TgPulse *pulse)
 {
-	TgMember   *member = tg_member_find(pulse->sender);
+	TgClaim		claim = tg_accepted_claim(pulse->sender, pulse->incarnation, tg_monotonic_ms());
+	TgMember   *member;
 
+	if (claim != TG_CLAIM_REFUSED)
+		return claim;
 	if (pulse->epoch > tg_epoch_current())
 		return TG_CLAIM_GOOD;
-	if (member != NULL && member->is_active)
-		tg_accepted_renew(pulse->sender, member->since);
+	member = tg_member_find(pulse->sender);
+	if (member == NULL || !member->is_active)
+		return claim;
+	tg_accepted_renew(pulse->sender, member->since);
 	return tg_accepted_claim(pulse->sender, pulse->incarnation, tg_monotonic_ms());
 }
 
