@@ -32,6 +32,7 @@
 #include "merge/batch.h"
 #include "row/stamp.h"
 #include "tcop/dest.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -130,15 +131,22 @@ receive(TupleTableSlot *result, DestReceiver *self)
 	return true;
 }
 
+/*
+ * To compile the query would take longer than it saves.
+ */
 static void
 run_query(const char *query, DestReceiver *receiver)
 {
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
+	int			guc_nest = NewGUCNestLevel();
 	SPIExecuteOptions options = {.read_only = true,.dest = receiver};
+	SPIPlanPtr	plan;
 
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	plan = SPI_prepare(query, 0, NULL);
 	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not read the source of a batch");
 	SPI_freeplan(plan);
+	AtEOXact_GUC(true, guc_nest);
 }
 
 /*
