@@ -5,8 +5,8 @@
  *
  * The leader reads the source once, with the rights and settings of the
  * caller, under one snapshot, in the order of the table's key, and cuts it
- * into slices, which are files; workers merge them meanwhile.  So the source
- * may be anything that can be read: a view, a temporary table, a table without
+ * into slices, which are files; workers make changes of the rows and merge
+ * them meanwhile.  So the source may be anything that can be read: a view, a temporary table, a table without
  * any index.  When all is read the leader's transaction ends, and nothing
  * holds a snapshot but the slice that is being merged.
  *
@@ -23,14 +23,15 @@
 #include "base/failpoint.h"
 #include "bulk/cutter.h"
 #include "bulk/merge_batch.h"
+#include "bulk/newest.h"
 #include "bulk/source.h"
+#include "bulk/source_row.h"
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "clock/node_clock.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
 #include "merge/batch.h"
-#include "row/stamp.h"
+#include "miscadmin.h"
 #include "tcop/dest.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -47,76 +48,46 @@ typedef struct BatchParams
 {
 	TgTableId	table;
 	uint64		fingerprint;	/* of its columns when the source was read */
+	TgStamp		began;			/* stamp of rows that have none */
 } BatchParams;
 
 /* Rows of the source come in here. */
 typedef struct Intake
 {
 	DestReceiver receiver;		/* must be first */
-	TgTable    *table;
-	TgStamp		began;			/* stamp of rows that have none */
-	TupleTableSlot *row;		/* of the table */
+	TgSourceRow row;
 	MemoryContext scratch;		/* reset for each row */
 	TgCutter	cutter;
+	StringInfoData last_key;	/* of a slice that is full, or empty */
+	StringInfoData key;
 } Intake;
 
-static void
-require_key(Intake *intake)
+static bool
+has_last_key(Intake *intake, TupleTableSlot *result)
 {
-	TgKeySpec  *key = intake->table->key;
-	TupleDesc	desc = intake->row->tts_tupleDescriptor;
-
-	for (int i = 0; i < key->ncolumns; i++)
-	{
-		AttrNumber	attno = key->columns[i].attno;
-
-		if (intake->row->tts_isnull[attno - 1])
-			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("null value in key column \"%s\" of the source",
-							NameStr(TupleDescAttr(desc, attno - 1)->attname))));
-	}
+	resetStringInfo(&intake->key);
+	tg_source_row_key(&intake->row, result, &intake->key);
+	return tg_key_equal(intake->row.table->key, tg_bytes_of_buf(&intake->last_key),
+						tg_bytes_of_buf(&intake->key));
 }
 
 /*
- * Put the columns of the source where the table has them.
+ * All rows of a key go into one slice, since only the newest of them counts.
  */
-static void
-take_columns(Intake *intake, TupleTableSlot *result)
-{
-	TupleTableSlot *row = intake->row;
-
-	slot_getallattrs(result);
-	ExecClearTuple(row);
-	memset(row->tts_isnull, true, row->tts_tupleDescriptor->natts * sizeof(bool));
-	for (int i = 0; i < intake->table->ncolumns; i++)
-	{
-		int			column = intake->table->columns[i].attno - 1;
-
-		row->tts_values[column] = result->tts_values[i];
-		row->tts_isnull[column] = result->tts_isnull[i];
-	}
-	ExecStoreVirtualTuple(row);
-	require_key(intake);
-}
-
 static void
 take_row(Intake *intake, TupleTableSlot *result)
 {
-	TgHeldChange *next = &intake->cutter.next;
-	int			n = intake->table->ncolumns;
+	StringInfo	last_key = &intake->last_key;
 
-	take_columns(intake, result);
-	next->stamp = result->tts_isnull[n] ? intake->began : DatumGetTgStamp(result->tts_values[n]);
-	next->kind = DatumGetBool(result->tts_values[n + 1]) ? TG_CHANGE_DELETE : TG_CHANGE_ROW;
-	resetStringInfo(&next->key);
-	resetStringInfo(&next->payload);
-	tg_key_write(intake->table->key, intake->row, &next->key);
-	if (next->kind == TG_CHANGE_DELETE)
-		appendBinaryStringInfo(&next->payload, next->key.data, next->key.len);
-	else
-		tg_row_write(intake->table, intake->row, &next->payload);
-	tg_cutter_add(&intake->cutter);
+	tg_source_row_require_key(&intake->row, result);
+	if (last_key->len > 0 && !has_last_key(intake, result))
+	{
+		tg_cutter_cut(&intake->cutter);
+		resetStringInfo(last_key);
+	}
+	tg_cutter_add(&intake->cutter, tg_source_row_tuple(result));
+	if (last_key->len == 0 && tg_cutter_is_full(&intake->cutter))
+		tg_source_row_key(&intake->row, result, last_key);
 }
 
 static bool
@@ -131,8 +102,15 @@ receive(TupleTableSlot *result, DestReceiver *self)
 	return true;
 }
 
+static void
+set_for_query(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * To compile the query would take longer than it saves.
+ * To compile the query would take longer than it saves, and it sorts as an
+ * index that is being built would be sorted.
  */
 static void
 run_query(const char *query, DestReceiver *receiver)
@@ -141,7 +119,9 @@ run_query(const char *query, DestReceiver *receiver)
 	SPIExecuteOptions options = {.read_only = true,.dest = receiver};
 	SPIPlanPtr	plan;
 
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	set_for_query("jit", "off");
+	if (work_mem < maintenance_work_mem)
+		set_for_query("work_mem", GetConfigOption("maintenance_work_mem", false, false));
 	plan = SPI_prepare(query, 0, NULL);
 	if (plan == NULL || SPI_execute_plan_extended(plan, &options) < 0)
 		elog(ERROR, "could not read the source of a batch");
@@ -153,31 +133,30 @@ run_query(const char *query, DestReceiver *receiver)
  * Read the whole source into slices.
  */
 static void
-read_source(TgSource *source, TgJob *job, int nworkers, TgStamp began, TgBatchCounts *counts)
+read_source(TgSource *source, TgJob *job, int nworkers, TgStamp began)
 {
 	Intake	   *intake = palloc0(sizeof(Intake));
 
 	intake->receiver = *None_Receiver;
 	intake->receiver.receiveSlot = receive;
-	intake->table = source->table;
-	intake->began = began;
-	intake->row = MakeSingleTupleTableSlot(RelationGetDescr(source->rel), &TTSOpsVirtual);
 	intake->scratch = AllocSetContextCreate(CurrentMemoryContext, "topgun source row",
 											ALLOCSET_DEFAULT_SIZES);
-	tg_cutter_init(&intake->cutter, job, nworkers, source->table->key);
+	initStringInfo(&intake->last_key);
+	initStringInfo(&intake->key);
+	tg_source_row_init(&intake->row, source->rel, began);
+	tg_cutter_init(&intake->cutter, job, nworkers);
 	run_query(tg_source_query(source), &intake->receiver);
 	tg_cutter_finish(&intake->cutter);
-	counts->older = intake->cutter.older;
-	counts->equal = intake->cutter.equal;
-	ExecDropSingleTupleTableSlot(intake->row);
+	tg_source_row_end(&intake->row);
 }
 
 static TgJob *
-begin_job(TgSource *source, int nworkers)
+begin_job(TgSource *source, int nworkers, TgStamp began)
 {
 	BatchParams params = {
 		.table = source->table->id,
-		.fingerprint = source->table->fingerprint
+		.fingerprint = source->table->fingerprint,
+		.began = began
 	};
 	TgJobSpec	spec = {
 		.kind = TG_JOB_MERGE_BATCH,
@@ -194,8 +173,8 @@ static void
 add_up(TgJob *job, TgBatchCounts *counts)
 {
 	counts->applied = tg_job_counter(job, APPLIED);
-	counts->older += tg_job_counter(job, OLDER);
-	counts->equal += tg_job_counter(job, EQUAL);
+	counts->older = tg_job_counter(job, OLDER);
+	counts->equal = tg_job_counter(job, EQUAL);
 	counts->deleted = tg_job_counter(job, DELETED);
 	counts->quarantined = tg_job_counter(job, QUARANTINED);
 }
@@ -214,10 +193,10 @@ tg_merge_batch(Oid relid, Oid source_relid, int nworkers, TgBatchCounts *counts)
 
 	tg_epoch_require_writable();
 	tg_source_open(&source, relid, source_relid);
-	job = begin_job(&source, nworkers);
+	job = begin_job(&source, nworkers, began);
 	PG_TRY();
 	{
-		read_source(&source, job, nworkers, began, counts);
+		read_source(&source, job, nworkers, began);
 		tg_source_close(&source);
 		tg_job_close(job);
 		SPI_commit();
@@ -248,35 +227,50 @@ open_unchanged(const BatchParams *params)
 	return rel;
 }
 
+static void
+merge_rows(TgSliceRun *run, TgMerge *merge, Relation rel)
+{
+	const BatchParams *params = run->params;
+	TgSourceRow row;
+	TgSliceReader reader;
+	TgNewest	newest;
+
+	tg_source_row_init(&row, rel, params->began);
+	tg_slice_open(&reader, run->files, run->slice);
+	tg_newest_begin(&newest, &reader, &row);
+	while (tg_newest_read(&newest))
+	{
+		TG_FAILPOINT("merge-batch");
+		tg_merge_changes(merge, params->table, newest.changes, newest.nchanges);
+		tg_job_check(run->job, newest.nchanges);
+	}
+	run->counters[OLDER] = newest.older;
+	run->counters[EQUAL] = newest.equal;
+	tg_newest_end(&newest);
+	tg_slice_close(&reader);
+	tg_source_row_end(&row);
+}
+
 /*
  * Merge one slice.
  */
 void
 tg_merge_batch_slice(TgSliceRun *run)
 {
-	const BatchParams *params = run->params;
-	Relation	rel = open_unchanged(params);
+	Relation	rel = open_unchanged(run->params);
 	TgMerge		merge;
-	TgSliceReader reader;
 
 	tg_epoch_require_writable();
 	tg_merge_begin(&merge, 0, NULL);
 	merge.is_import = true;
 	merge.doubt = TG_DOUBT_NEVER;
-	tg_slice_open(&reader, run->files, run->slice);
-	while (tg_slice_read(&reader))
-	{
-		TG_FAILPOINT("merge-batch");
-		tg_merge_changes(&merge, params->table, reader.changes, reader.nchanges);
-		tg_job_check(run->job, reader.nchanges);
-	}
-	tg_slice_close(&reader);
+	merge_rows(run, &merge, rel);
 	tg_merge_end(&merge);
 	relation_close(rel, NoLock);
 
 	run->counters[APPLIED] = merge.counts.applied - merge.counts.deleted;
-	run->counters[OLDER] = merge.counts.older;
-	run->counters[EQUAL] = merge.counts.equal;
+	run->counters[OLDER] += merge.counts.older;
+	run->counters[EQUAL] += merge.counts.equal;
 	run->counters[DELETED] = merge.counts.deleted;
 	run->counters[QUARANTINED] = merge.counts.quarantined;
 }

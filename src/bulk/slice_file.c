@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * src/bulk/slice_file.c
- *	  The changes of a slice, in a temporary file that all workers of a job
- *	  can read.
+ *	  The rows of a slice, in a temporary file that all workers of a job can
+ *	  read.
  *
  * The files belong to the shared memory segment of the job: whoever detaches
  * last removes them, and a server start removes what a crash has left.
@@ -15,17 +15,7 @@
 
 #include "bulk/slice_file.h"
 
-#define BATCH_CHANGES	1024
-#define BATCH_BYTES		(256 * 1024)
 #define NAME_SIZE		24
-
-/* Before the payload of each change. */
-typedef struct Head
-{
-	TgStamp		stamp;
-	uint32		kind;
-	uint32		len;
-} Head;
 
 static void
 name_of(int slice, char *name)
@@ -47,16 +37,15 @@ tg_slice_create(TgSliceWriter *writer, SharedFileSet *files, int slice)
 }
 
 /*
- * Append a change.
+ * Append a tuple; it has no value outside of it.
  */
 void
-tg_slice_write(TgSliceWriter *writer, const TgChange *change)
+tg_slice_write(TgSliceWriter *writer, MinimalTuple tuple)
 {
-	Head		head = {.stamp = change->stamp,.kind = change->kind,.len = change->payload.len};
+	Assert(!(tuple->t_infomask & HEAP_HASEXTERNAL));
 
-	BufFileWrite(writer->file, &head, sizeof(head));
-	BufFileWrite(writer->file, unconstify(char *, change->payload.data), change->payload.len);
-	writer->bytes += sizeof(head) + change->payload.len;
+	BufFileWrite(writer->file, tuple, tuple->t_len);
+	writer->bytes += tuple->t_len;
 }
 
 /*
@@ -81,11 +70,7 @@ tg_slice_open(TgSliceReader *reader, SharedFileSet *files, int slice)
 
 	name_of(slice, name);
 	reader->file = BufFileOpenFileSet(&files->fs, name, O_RDONLY, false);
-	reader->max_changes = BATCH_CHANGES;
-	reader->max_bytes = BATCH_BYTES;
-	initStringInfo(&reader->buf);
-	reader->changes = palloc(reader->max_changes * sizeof(TgChange));
-	reader->nchanges = 0;
+	initStringInfo(&reader->tuple);
 }
 
 static void
@@ -99,47 +84,25 @@ require_bytes(Size got, Size wanted)
 }
 
 /*
- * Read one change into the buffer; its place there, since the buffer may move.
+ * The next tuple, until the next call; NULL at the end of the slice.
  */
-static bool
-read_one(TgSliceReader *reader, Size *place)
-{
-	TgChange   *change = &reader->changes[reader->nchanges];
-	Head		head;
-	Size		got = BufFileRead(reader->file, &head, sizeof(head));
-
-	if (got == 0)
-		return false;
-	require_bytes(got, sizeof(head));
-
-	*place = reader->buf.len;
-	enlargeStringInfo(&reader->buf, head.len);
-	require_bytes(BufFileRead(reader->file, reader->buf.data + reader->buf.len, head.len), head.len);
-	reader->buf.len += head.len;
-	change->kind = head.kind;
-	change->stamp = head.stamp;
-	change->payload.len = head.len;
-	return true;
-}
-
-/*
- * Read the next changes into reader->changes, where they stay until the next
- * call.  False at the end of the slice.
- */
-bool
+MinimalTuple
 tg_slice_read(TgSliceReader *reader)
 {
-	Size	   *places = palloc(reader->max_changes * sizeof(Size));
+	uint32		len;
+	Size		got = BufFileRead(reader->file, &len, sizeof(len));
 
-	resetStringInfo(&reader->buf);
-	reader->nchanges = 0;
-	while (reader->nchanges < reader->max_changes && reader->buf.len < reader->max_bytes &&
-		   read_one(reader, &places[reader->nchanges]))
-		reader->nchanges++;
-	for (int i = 0; i < reader->nchanges; i++)
-		reader->changes[i].payload.data = reader->buf.data + places[i];
-	pfree(places);
-	return reader->nchanges > 0;
+	StaticAssertStmt(offsetof(MinimalTupleData, t_len) == 0, "a tuple begins with its length");
+	if (got == 0)
+		return NULL;
+	require_bytes(got, sizeof(len));
+
+	resetStringInfo(&reader->tuple);
+	appendBinaryStringInfo(&reader->tuple, (char *) &len, sizeof(len));
+	enlargeStringInfo(&reader->tuple, len);
+	require_bytes(BufFileRead(reader->file, reader->tuple.data + sizeof(len), len - sizeof(len)),
+				  len - sizeof(len));
+	return (MinimalTuple) reader->tuple.data;
 }
 
 /*
@@ -149,12 +112,11 @@ void
 tg_slice_close(TgSliceReader *reader)
 {
 	BufFileClose(reader->file);
-	pfree(reader->buf.data);
-	pfree(reader->changes);
+	pfree(reader->tuple.data);
 }
 
 /*
- * Write the file of a slice that is not made of changes.
+ * Write the file of a slice that is not made of tuples.
  */
 void
 tg_slice_put(SharedFileSet *files, int slice, TgBytes bytes)

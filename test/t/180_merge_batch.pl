@@ -448,8 +448,8 @@ sub peak_kb
 	my %peak;
 	$cluster->sql(1, "TRUNCATE big; DROP TABLE big_src; CREATE TABLE big_src AS SELECT i AS id, repeat('m', 100) AS v, NULL::topgun.stamp AS topgun_stamp FROM generate_series(1, $rows) i");
 	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $cluster->node(1)->connstr('postgres'),
-			'-c', "SET work_mem = '1MB'", '-c', 'SET jit = off',    # loading LLVM takes 10 MB
-			 '-c', "SET application_name = 'leader'",
+			'-c', "SET maintenance_work_mem = '1MB'; SET work_mem = '1MB'",
+			'-c', "SET application_name = 'leader'",
 			'-c', "CALL topgun.merge_batch('big', 'big_src', 2)" ], '<', \undef, '>', \my $out, '2>', \my $err);
 	my @pids;
 	while ($run->pumpable)
