@@ -221,9 +221,92 @@ CALL retry();
 SELECT * FROM waiting;
 SELECT id FROM o;
 
-SELECT topgun.remove_table(x) FROM unnest('{t,e,w,k,u,o}'::regclass[]) x;
+-- By hand: one key, one table, all; what fails stays, and was tried once more.
+ALTER TABLE t ADD CONSTRAINT positive CHECK (v > 0) NOT VALID;
+ALTER TABLE u ADD CONSTRAINT small CHECK (v < 100);
+SELECT topgun_internal.merge_row(ROW(n, -n, peer_stamp(20), 1)::t) FROM generate_series(20, 22) n;
+SELECT topgun_internal.merge_row(ROW(20, 200, peer_stamp(20))::u);
+SELECT topgun.retry_quarantine();
+SELECT bool_and(tries > 1) AS tried FROM topgun.quarantine;
+ALTER TABLE t DROP CONSTRAINT positive;
+SELECT topgun.retry_quarantine('t', '\x0000000400000014');
+SELECT topgun.retry_quarantine('t', '\x0000000400000014');
+SELECT tab, key FROM waiting;
+SELECT topgun.retry_quarantine('u');
+SELECT topgun.retry_quarantine('t');
+SELECT tab, key FROM waiting;
+SELECT id, v, topgun_stamp OPERATOR(topgun.=) peer_stamp(20) AS as_sent FROM t WHERE id >= 20 ORDER BY id;
+
+-- Given up: what is here is newer from now on, a row as well as none.
+SELECT topgun_internal.merge_row(ROW(1, 300, peer_stamp(21))::u);
+SELECT topgun_internal.merge_row(ROW(21, 400, peer_stamp(21))::u);
+SELECT tab, key, row_data FROM waiting;
+SELECT topgun.discard_quarantine('u', '\x0000000400000001');
+SELECT key FROM waiting;
+SELECT topgun.discard_quarantine('u');
+SELECT topgun.discard_quarantine('u');
+SELECT * FROM waiting;
+SELECT id, v, topgun_stamp OPERATOR(topgun.>) peer_stamp(21) AS is_newer FROM u WHERE id = 1 OR id >= 20 ORDER BY id;
+SELECT key, stamp OPERATOR(topgun.>) peer_stamp(21) AS is_newer FROM topgun.tombstone WHERE table_id = id_of('u') AND key IN ('\x0000000400000014', '\x0000000400000015');
+ALTER TABLE u DROP CONSTRAINT small;
+SELECT topgun_internal.merge_row(ROW(1, 300, peer_stamp(21))::u);
+SELECT topgun_internal.merge_row(ROW(21, 400, peer_stamp(21))::u);
+SELECT id, v FROM u WHERE id = 1 OR id >= 20;
+
+-- A TRUNCATE, a key that no partition takes, and one that cannot be read.
+CREATE TRIGGER refuse AFTER TRUNCATE ON o FOR EACH STATEMENT EXECUTE FUNCTION refuse();
+ALTER TABLE o ENABLE ALWAYS TRIGGER refuse;
+SELECT topgun_internal.merge_row(ROW(5, peer_stamp(30))::o);
+SELECT topgun_internal.merge_truncate(id_of('o'), peer_stamp(31));
+SELECT tab, key FROM waiting;
+SELECT topgun.discard_quarantine('o');
+SELECT id, topgun_stamp OPERATOR(topgun.>) peer_stamp(31) AS is_newer FROM o;
+DROP TRIGGER refuse ON o;
+SELECT topgun_internal.merge_truncate(id_of('o'), peer_stamp(31));
+SELECT id FROM o;
+CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (10);
+SELECT topgun.add_table('p') > 0 AS added;
+SELECT topgun_internal.merge_row(ROW(11, peer_stamp(1))::p);
+SELECT topgun_internal.merge_row(ROW(1, peer_stamp(1))::p);
+ALTER TABLE p ADD CHECK (id > 0);
+SELECT tab, sqlstate FROM waiting;
+SELECT topgun.discard_quarantine('p1');
+SELECT key FROM topgun.tombstone WHERE table_id = id_of('p');
+CALL merge_unknown('huh', 9);
+SELECT tab, sqlstate FROM waiting;
+SELECT topgun.discard_quarantine('k');
+SELECT topgun.discard_quarantine('w');
+SELECT * FROM waiting;
+
+CREATE TABLE m (id mood PRIMARY KEY, v int CHECK (v > 0));
+SELECT topgun.add_table('m') > 0 AS added;
+SELECT topgun_internal.merge_row(ROW('wild', -1, peer_stamp(1))::m);
+ALTER TYPE mood RENAME VALUE 'wild' TO 'mild';
+SELECT topgun.discard_quarantine('m');
+SELECT * FROM waiting;
+
+-- Who may, and what is refused.
+SELECT topgun.retry_quarantine(NULL, '\x00');
+SELECT topgun.retry_quarantine('known_words');
+SELECT topgun.discard_quarantine('known_words');
+SELECT topgun.discard_quarantine(NULL);
+SELECT topgun.discard_quarantine('u', '\x00');
+SET ROLE regress_tg_owner;
+SELECT topgun.retry_quarantine();
+SELECT topgun.discard_quarantine('o');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION topgun.retry_quarantine(regclass, bytea) TO regress_tg_owner;
+GRANT USAGE ON SCHEMA topgun TO regress_tg_owner;
+SET ROLE regress_tg_owner;
+SELECT topgun.retry_quarantine();
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION topgun.retry_quarantine(regclass, bytea) FROM regress_tg_owner;
+REVOKE USAGE ON SCHEMA topgun FROM regress_tg_owner;
+
+SELECT topgun.remove_table(x) FROM unnest('{t,e,w,k,u,o,p,m}'::regclass[]) x;
 DROP VIEW waiting;
-DROP TABLE t, e, w, k, u, o, seen CASCADE;
+DROP TABLE t, e, w, k, u, o, p, m, seen CASCADE;
 DROP PROCEDURE retry, merge_unknown;
 DROP DOMAIN known_word;
 DROP FUNCTION is_known, refuse, look, id_of, peer_stamp;

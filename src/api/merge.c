@@ -15,6 +15,9 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "merge/batch.h"
+#include "merge/discard.h"
+#include "merge/retry.h"
+#include "miscadmin.h"
 #include "row/stamp.h"
 #include "row/target.h"
 #include "utils/builtins.h"
@@ -24,6 +27,8 @@
 
 PG_FUNCTION_INFO_V1(topgun_merge_row);
 PG_FUNCTION_INFO_V1(topgun_merge_truncate);
+PG_FUNCTION_INFO_V1(topgun_retry_quarantine);
+PG_FUNCTION_INFO_V1(topgun_discard_quarantine);
 
 /*
  * Put the row into the form in which changes travel; the table's id.
@@ -112,4 +117,77 @@ topgun_merge_truncate(PG_FUNCTION_ARGS)
 
 	(void) tg_node_id_required();
 	PG_RETURN_TEXT_P(cstring_to_text(merge_one(PG_GETARG_INT32(0), &change)));
+}
+
+/*
+ * The replicated table that argument 0 names; 0 if that is NULL.
+ */
+static TgTableId
+table_argument(FunctionCallInfo fcinfo)
+{
+	Relation	rel;
+	TgTableId	table;
+
+	if (PG_ARGISNULL(0))
+		return 0;
+	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	table = tg_table_id(rel);
+	if (table == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" is not replicated", RelationGetRelationName(rel)),
+				 errhint("See topgun.replicated_table.")));
+	relation_close(rel, NoLock);
+	return table;
+}
+
+/*
+ * The key that argument 1 names; NULL for all.  A key is one of a table.
+ */
+static TgBytes *
+key_argument(FunctionCallInfo fcinfo, TgTableId table)
+{
+	TgBytes    *key;
+
+	if (PG_ARGISNULL(1))
+		return NULL;
+	if (table == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a key needs the table that it is of")));
+	key = palloc(sizeof(TgBytes));
+	*key = tg_bytes_of_varlena(PG_GETARG_BYTEA_PP(1));
+	return key;
+}
+
+/*
+ * topgun.retry_quarantine(rel, key): how many rows have left.
+ */
+Datum
+topgun_retry_quarantine(PG_FUNCTION_ARGS)
+{
+	TgTableId	table = table_argument(fcinfo);
+	TgBytes    *key = key_argument(fcinfo, table);
+
+	PreventCommandDuringRecovery("topgun.retry_quarantine()");
+	(void) tg_node_id_required();
+	PG_RETURN_INT64(tg_retry_all(table, key));
+}
+
+/*
+ * topgun.discard_quarantine(rel, key): how many rows there were.
+ */
+Datum
+topgun_discard_quarantine(PG_FUNCTION_ARGS)
+{
+	TgTableId	table = table_argument(fcinfo);
+	TgBytes    *key = key_argument(fcinfo, table);
+
+	PreventCommandDuringRecovery("topgun.discard_quarantine()");
+	(void) tg_node_id_required();
+	if (table == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a table is needed")));
+	PG_RETURN_INT64(tg_discard(table, key));
 }

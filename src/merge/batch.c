@@ -19,7 +19,6 @@
 #include "base/attempt.h"
 #include "base/error.h"
 #include "base/failpoint.h"
-#include "executor/spi.h"
 #include "journal/stamping.h"
 #include "merge/batch.h"
 #include "merge/change.h"
@@ -346,133 +345,19 @@ tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int n
 }
 
 /*
- * Read what waits under the keys, and leave out what cannot be tried.
+ * Merge changes of one table, each the ordinary way, and then those together
+ * that unique values are in the way of.  For each change NULL, if it was
+ * merged, or what blames it.  As tg_merge_changes() otherwise.
  */
-static int
-load_waiting(TgTableId table, TgBytes *keys, int nkeys, TgChange *changes)
+ErrorData **
+tg_merge_try(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges)
 {
-	ErrorData	stale = {
-		.sqlerrcode = ERRCODE_TG_SCHEMA_DIFFERS,
-		.message = "the table has other columns now than when this row came; it waits until the row is sent anew"
-	};
-	int			n = 0;
+	Attempt		all = {merge, table, palloc(Max(nchanges, 1) * sizeof(TgChange *)), nchanges};
+	ErrorData **errors = palloc0(Max(nchanges, 1) * sizeof(ErrorData *));
 
-	for (int i = 0; i < nkeys; i++)
-	{
-		TgChange   *change = &changes[n];
-
-		if (!tg_quarantine_find(table, keys[i], GetLatestSnapshot(), change))
-			continue;
-		if (change->payload.data == NULL)
-			tg_quarantine_note(table, keys[i], change->stamp, &stale);
-		else
-			keys[n++] = keys[i];
-	}
-	return n;
-}
-
-static int
-retry_in_table(TgMerge *merge, TgTableId table, TgBytes *keys, int nkeys)
-{
-	TgChange   *changes = palloc0(nkeys * sizeof(TgChange));
-	Attempt		all = {merge, table, palloc(nkeys * sizeof(TgChange *)), 0};
-	ErrorData **errors = palloc0(nkeys * sizeof(ErrorData *));
-	int			nmerged = 0;
-
-	all.nchanges = load_waiting(table, keys, nkeys, changes);
-	for (int i = 0; i < all.nchanges; i++)
+	for (int i = 0; i < nchanges; i++)
 		all.changes[i] = &changes[i];
-
-	merge_one_by_one(&all, 0, all.nchanges, errors);
+	merge_one_by_one(&all, 0, nchanges, errors);
 	try_exchange(&all, errors);
-	for (int i = 0; i < all.nchanges; i++)
-	{
-		if (errors[i] != NULL)
-		{
-			tg_quarantine_note(table, keys[i], changes[i].stamp, errors[i]);
-			continue;
-		}
-		tg_quarantine_forget(table, keys[i], changes[i].stamp);
-		nmerged++;
-	}
-	return nmerged;
-}
-
-/*
- * The keys that are to be tried now, sorted by table, in each table those in
- * doubt last: those that have waited long enough, the longer the more often they have failed.  Those that unique
- * values are in the way of come together, so that they can exchange them.  Not
- * more at once than fit into memory.
- */
-static int
-read_due(TgTableId **tables, TgBytes **keys, bool **are_doubtful)
-{
-	const char *query =
-	"WITH waiting AS ("
-	" SELECT table_id, key, stamp, octet_length(payload) AS bytes, sqlstate = '23505' AS is_unique,"
-	" sqlstate = 'TG010' AS is_doubtful,"
-	" now() > last_try + least(interval '2 s' * 2 ^ least(tries, 10), interval '5 min') AS is_due"
-	" FROM topgun.quarantine), "
-	"grouped AS ("
-	" SELECT *, bool_or(is_due AND is_unique) OVER (PARTITION BY table_id) AS is_unique_due"
-	" FROM waiting), "
-	"summed AS ("
-	" SELECT *, sum(bytes) OVER (ORDER BY table_id, stamp NULLS FIRST, key) - bytes AS bytes_before"
-	" FROM grouped WHERE is_due OR (is_unique AND is_unique_due)) "
-	"SELECT table_id, key, is_doubtful FROM summed WHERE bytes_before < 16 * 1024 * 1024 "
-	"ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key LIMIT 10000";
-	TupleDesc	desc;
-	int			nkeys;
-
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read topgun.quarantine");
-	desc = SPI_tuptable->tupdesc;
-	nkeys = (int) SPI_processed;
-	*tables = palloc(Max(nkeys, 1) * sizeof(TgTableId));
-	*keys = palloc(Max(nkeys, 1) * sizeof(TgBytes));
-	*are_doubtful = palloc(Max(nkeys, 1) * sizeof(bool));
-	for (int i = 0; i < nkeys; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		bool		isnull;
-
-		(*tables)[i] = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-		(*keys)[i] = tg_bytes_of_varlena(DatumGetByteaPCopy(SPI_getbinval(row, desc, 2, &isnull)));
-		(*are_doubtful)[i] = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
-	}
-	return nkeys;
-}
-
-/*
- * Try to merge what is due in quarantine.  Returns how many rows could be.
- */
-int
-tg_merge_retry_quarantined(void)
-{
-	TgMerge		merge;
-	TgTableId  *tables;
-	TgBytes    *keys;
-	bool	   *are_doubtful;
-	int			nkeys;
-	int			nmerged = 0;
-
-	if (tg_quarantine_is_empty())
-		return 0;
-
-	tg_merge_begin(&merge, 0, NULL);
-	SPI_connect();
-	nkeys = read_due(&tables, &keys, &are_doubtful);
-	for (int start = 0, end; start < nkeys; start = end)
-	{
-		for (end = start + 1; end < nkeys; end++)
-			if (tables[end] != tables[start] || are_doubtful[end] != are_doubtful[start])
-				break;
-
-		/* our vector covers all that waits, so it says nothing of any of it */
-		merge.doubt = are_doubtful[start] ? TG_DOUBT_ALWAYS : TG_DOUBT_NEVER;
-		nmerged += retry_in_table(&merge, tables[start], &keys[start], end - start);
-	}
-	SPI_finish();
-	tg_merge_end(&merge);
-	return nmerged;
+	return errors;
 }

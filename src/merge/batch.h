@@ -10,8 +10,9 @@
 
 #include "merge/session.h"
 #include "row/change.h"
+#include "utils/elog.h"
 
 extern void tg_merge_changes(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges);
-extern int	tg_merge_retry_quarantined(void);
+extern ErrorData **tg_merge_try(TgMerge *merge, TgTableId table, const TgChange *changes, int nchanges);
 
 #endif							/* TG_MERGE_BATCH_H */

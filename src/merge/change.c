@@ -143,8 +143,8 @@ tg_leaf_find_settled(TgLeaf *leaf)
  * Lock the row in leaf->found and read it again.  False if it is no longer
  * the newest version of its key.
  */
-static bool
-lock_found(TgLeaf *leaf)
+bool
+tg_leaf_lock_found(TgLeaf *leaf)
 {
 	ItemPointerData tid = leaf->found->tts_tid;
 	TM_FailureData failure;
@@ -173,7 +173,7 @@ merge_found(TgMerge *merge, TgTarget *target, TgLeaf *leaf, const TgChange *chan
 	TG_FAILPOINT("merge-before-lock");
 	if (verdict == THEIRS_NEWER)
 	{
-		if (!lock_found(leaf))
+		if (!tg_leaf_lock_found(leaf))
 			return false;
 		verdict = tg_merge_judge(leaf, change);
 	}
@@ -412,7 +412,7 @@ tg_merge_step_aside(TgMerge *merge, TgTarget *target, const TgChange *change)
 	initStringInfo(&key);
 	tg_change_load(target, change, &key);
 	leaf = tg_target_route(target);
-	goes = tg_leaf_find_settled(leaf) && tg_merge_judge(leaf, change) == THEIRS_NEWER && lock_found(leaf);
+	goes = tg_leaf_find_settled(leaf) && tg_merge_judge(leaf, change) == THEIRS_NEWER && tg_leaf_lock_found(leaf);
 	if (goes)
 		tg_leaf_delete(target, leaf,
 					   tg_merge_stamp(merge, change, tg_slot_stamp(leaf->table, leaf->found)));

@@ -22,6 +22,7 @@ extern TgStamp tg_merge_stamp(TgMerge *merge, const TgChange *change, TgStamp re
 extern void tg_merge_stamp_row(TgMerge *merge, TgLeaf *leaf, const TgChange *change,
 							   TgStamp replaced);
 extern bool tg_leaf_find_settled(TgLeaf *leaf);
+extern bool tg_leaf_lock_found(TgLeaf *leaf);
 extern TgVerdict tg_merge_judge(TgLeaf *leaf, const TgChange *change);
 extern bool tg_merge_lets_pass(TgTarget *target, TgBytes key, TgStamp stamp);
 extern void tg_merge_change(TgMerge *merge, TgTarget *target, const TgChange *change);

@@ -15,8 +15,8 @@
 #include "cluster/cut.h"
 #include "cluster/tables.h"
 #include "journal/mark.h"
-#include "merge/batch.h"
 #include "merge/quarantine.h"
+#include "merge/retry.h"
 #include "merge/review.h"
 #include "row/tombstone.h"
 #include "transport/incarnation.h"
@@ -103,7 +103,7 @@ learn_state(void)
 static bool
 retry_quarantined(void)
 {
-	(void) tg_merge_retry_quarantined();
+	(void) tg_retry_due();
 	return false;
 }
 
