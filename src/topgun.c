@@ -27,7 +27,9 @@
 #include "journal/inflight.h"
 #include "journal/mark.h"
 #include "journal/segment.h"
+#include "merge/conflict_log.h"
 #include "merge/quarantine.h"
+#include "merge/stat.h"
 #include "miscadmin.h"
 #include "row/gc_floor.h"
 #include "row/sweep.h"
@@ -60,6 +62,8 @@ static const TgShmemItem shmem_items[] = {
 	{"topgun gc floor", tg_gc_floor_shmem_size, tg_gc_floor_shmem_attach, 0},
 	{"topgun sweep", tg_sweep_shmem_size, tg_sweep_shmem_attach, 1},
 	{"topgun quarantine", tg_quarantine_shmem_size, tg_quarantine_shmem_attach, 0},
+	{"topgun conflict", tg_conflict_shmem_size, tg_conflict_shmem_attach, 0},
+	{"topgun merge stat", tg_merge_stat_shmem_size, tg_merge_stat_shmem_attach, 1},
 	{"topgun ack", tg_ack_shmem_size, tg_ack_shmem_attach, 0},
 	{"topgun peer", tg_peer_shmem_size, tg_peer_shmem_attach, 1},
 	{"topgun accepted", tg_accepted_shmem_size, tg_accepted_shmem_attach, 1},

@@ -15,10 +15,13 @@
 #include "cluster/detector.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "journal/backlog.h"
 #include "journal/inflight.h"
 #include "journal/segment.h"
+#include "merge/stat.h"
 #include "row/stamp.h"
 #include "row/sweep.h"
+#include "transport/difference.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
@@ -28,10 +31,14 @@
 
 PG_FUNCTION_INFO_V1(topgun_node_status);
 PG_FUNCTION_INFO_V1(topgun_peer_status);
+PG_FUNCTION_INFO_V1(topgun_peer_backlog);
+PG_FUNCTION_INFO_V1(topgun_merge_status);
+PG_FUNCTION_INFO_V1(topgun_stats_since);
+PG_FUNCTION_INFO_V1(topgun_stat_reset);
 PG_FUNCTION_INFO_V1(topgun_table_counts);
 PG_FUNCTION_INFO_V1(topgun_worker_status);
 
-#define MAX_COLUMNS		32
+#define MAX_COLUMNS		48
 
 /* A row of a result, filled column by column. */
 typedef struct ResultRow
@@ -68,6 +75,10 @@ put_counts(ResultRow *row, const TgMergeCounts *counts)
 	put(row, Int64GetDatum(counts->older));
 	put(row, Int64GetDatum(counts->equal));
 	put(row, Int64GetDatum(counts->conflicts));
+	put(row, Int64GetDatum(counts->conflicts - counts->conflicts_lost));
+	put(row, Int64GetDatum(counts->conflicts_lost));
+	for (int i = 0; i < TG_CONFLICT_KINDS; i++)
+		put(row, Int64GetDatum(counts->conflicts_of[i]));
 	put(row, Int64GetDatum(counts->quarantined));
 }
 
@@ -92,6 +103,19 @@ emit(FunctionCallInfo fcinfo, ResultRow *row)
 }
 
 /*
+ * What keeps clients from writing, or would if the settings said so.
+ */
+static const char *
+state_of_node(void)
+{
+	if (tg_epoch_has_fence(TG_FENCE_VIEW))
+		return "fenced";
+	if (tg_epoch_has_fence(TG_FENCE_CLOCK))
+		return "clock";
+	return tg_epoch_has_fence(TG_FENCE_MINORITY) ? "minority" : "active";
+}
+
+/*
  * This node: one row, also where there is no node.
  */
 Datum
@@ -103,8 +127,8 @@ topgun_node_status(PG_FUNCTION_ARGS)
 	ResultRow	row = {0};
 
 	put_if(&row, node != 0, Int32GetDatum(node));
-	put_text(&row, node == 0 ? "not a node" :
-			 tg_epoch_has_fence(TG_FENCE_VIEW) ? "fenced" : "active");
+	put_text(&row, node == 0 ? "not a node" : state_of_node());
+	put_if(&row, node != 0, Int64GetDatum((int64) (node != 0 ? tg_epoch_current() : 0)));
 	put_if(&row, node != 0, TgStampGetDatum(clock));
 	put_if(&row, node != 0,
 		   Float8GetDatum((double) tg_stamp_ms(clock) - (double) tg_clock_wall_ms()));
@@ -142,8 +166,11 @@ put_peer(ResultRow *row, const TgPeer *peer)
 	put(row, Int64GetDatum(peer->answers));
 	put_if(row, peer->last_answer != 0, TimestampTzGetDatum(peer->last_answer));
 	put(row, Int64GetDatum(peer->failures));
+	put(row, Int64GetDatum(peer->retries));
 	put_if(row, peer->error[0] != '\0', CStringGetTextDatum(peer->error));
 	put_if(row, peer->last_failure != 0, TimestampTzGetDatum(peer->last_failure));
+	put_if(row, peer->server_version != 0, Int32GetDatum(peer->server_version));
+	put_if(row, peer->version[0] != '\0', CStringGetTextDatum(peer->version));
 }
 
 static void
@@ -185,6 +212,78 @@ topgun_peer_status(PG_FUNCTION_ARGS)
 		put_detected(&row, &detected);
 		emit(fcinfo, &row);
 	}
+	PG_RETURN_VOID();
+}
+
+/*
+ * How much of our journal a peer has not acknowledged; NULL if that is not
+ * known.
+ */
+Datum
+topgun_peer_backlog(PG_FUNCTION_ARGS)
+{
+	TgNodeId	node = PG_GETARG_INT32(0);
+	TgPeer		peer = {0};
+	TgBacklog	backlog = {0};
+	ResultRow	row = {0};
+	bool		known = tg_peer_get(node, &peer) && peer.acknowledged.position != 0 &&
+	tg_journal_backlog(peer.acknowledged, node, &backlog);
+
+	put_if(&row, known, Int64GetDatum(backlog.rows));
+	put_if(&row, known, Int64GetDatum(backlog.bytes));
+	PG_RETURN_DATUM(to_record(fcinfo, &row));
+}
+
+/*
+ * What merges have done, by what they were part of.
+ */
+Datum
+topgun_merge_status(PG_FUNCTION_ARGS)
+{
+	static const char *const sources[] = {
+		[TG_MERGE_PULL] = "pull",
+		[TG_MERGE_COPY] = "copy",
+		[TG_MERGE_REPAIR] = "repair",
+		[TG_MERGE_IMPORT] = "merge_batch",
+		[TG_MERGE_RETRY] = "retry",
+	};
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (TgMergeSource i = 0; i < TG_MERGE_SOURCES; i++)
+	{
+		TgMergeStat stat;
+		ResultRow	row = {0};
+
+		tg_merge_stat_get(i, &stat);
+		put_text(&row, sources[i]);
+		put(&row, Int64GetDatum(stat.merges));
+		put_if(&row, stat.last != 0, TimestampTzGetDatum(stat.last));
+		put(&row, Int64GetDatum(stat.counts.deleted));
+		put_counts(&row, &stat.counts);
+		emit(fcinfo, &row);
+	}
+	PG_RETURN_VOID();
+}
+
+/*
+ * Since when the counters of this database count.
+ */
+Datum
+topgun_stats_since(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(tg_merge_stat_since());
+}
+
+/*
+ * topgun.stat_reset(): all counters of this database begin anew.
+ */
+Datum
+topgun_stat_reset(PG_FUNCTION_ARGS)
+{
+	tg_merge_stat_reset();
+	tg_peer_reset();
+	tg_table_stat_reset();
+	tg_difference_reset();
 	PG_RETURN_VOID();
 }
 

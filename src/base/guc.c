@@ -14,8 +14,10 @@
 
 int			tg_ack_timeout_ms = 5000;
 int			tg_clock_offset_ms = 0;
-bool		tg_conflict_log = true;
 int			tg_confirmation_timeout_ms = 10 * 1000;
+int			tg_conflict_max_size_kb = 64 * 1024;
+int			tg_conflict_retention_s = 7 * 24 * 60 * 60;
+double		tg_conflict_sample = 1;
 int			tg_connect_timeout_ms = 5000;
 int			tg_fenced_writes = TG_WRITES_REJECT;
 int			tg_fold_interval_ms = 5000;
@@ -80,11 +82,25 @@ tg_guc_define(void)
 							10 * 1000, 100, 24 * 60 * 60 * 1000,
 							PGC_SIGHUP, GUC_UNIT_MS,
 							NULL, NULL, NULL);
-	DefineCustomBoolVariable("topgun.conflict_log",
-							 "Keeps the losing row of each conflict in topgun.conflict.",
-							 NULL,
-							 &tg_conflict_log,
-							 true,
+	DefineCustomIntVariable("topgun.conflict_max_size",
+							"Keeps no more than this of conflicts in topgun.conflict.",
+							"The oldest go first.",
+							&tg_conflict_max_size_kb,
+							64 * 1024, 256, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("topgun.conflict_retention",
+							"Keeps conflicts in topgun.conflict for this long, and at most half as long again.",
+							NULL,
+							&tg_conflict_retention_s,
+							7 * 24 * 60 * 60, 1, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomRealVariable("topgun.conflict_sample",
+							 "Keeps this share of all conflicts in topgun.conflict, both rows of each.",
+							 "All are counted, whatever is kept.",
+							 &tg_conflict_sample,
+							 1, 0, 1,
 							 PGC_SIGHUP, 0,
 							 NULL, NULL, NULL);
 	DefineCustomIntVariable("topgun.connect_timeout",

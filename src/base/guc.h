@@ -27,7 +27,9 @@ typedef enum TgSynchronous
 extern int	tg_ack_timeout_ms;
 extern int	tg_clock_offset_ms;
 extern int	tg_confirmation_timeout_ms;
-extern bool tg_conflict_log;
+extern int	tg_conflict_max_size_kb;
+extern int	tg_conflict_retention_s;
+extern double tg_conflict_sample;
 extern int	tg_connect_timeout_ms;
 extern int	tg_fenced_writes;
 extern int	tg_fold_interval_ms;

@@ -20,7 +20,7 @@
 #define TG_JOB_MAGIC			0x5447504c	/* "TGPL" */
 #define TG_JOB_QUEUE_BYTES		16384	/* for messages of one worker */
 #define TG_JOB_MAX_SLICES		8192
-#define TG_JOB_COUNTERS			8	/* that the slices of a job add up */
+#define TG_JOB_COUNTERS			12	/* that the slices of a job add up */
 
 /* What is in the table of contents. */
 enum

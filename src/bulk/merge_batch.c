@@ -263,6 +263,7 @@ tg_merge_batch_slice(TgSliceRun *run)
 	tg_epoch_require_writable();
 	tg_merge_begin(&merge, 0, NULL);
 	merge.is_import = true;
+	merge.source = TG_MERGE_IMPORT;
 	merge.doubt = TG_DOUBT_NEVER;
 	merge_rows(run, &merge, rel);
 	tg_merge_end(&merge);

@@ -21,6 +21,7 @@
 #include "journal/segment.h"
 #include "miscadmin.h"
 #include "row/stamp.h"
+#include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -288,6 +289,51 @@ tg_parts_close(TgPartReader *reader)
 	index_close(reader->index, NoLock);
 	table_close(reader->rel, NoLock);
 	pfree(reader);
+}
+
+/*
+ * Which share of a segment follows a position?  Rows are appended in the order
+ * of their positions, about.
+ */
+static double
+share_after(Relation rel, int number, TgPosition position, Snapshot snapshot)
+{
+	Relation	index = index_open(tg_catalog_oid(TG_CAT_JOURNAL_POSITION + number), AccessShareLock);
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	double		share = 0;
+
+	index_key(&key, index, 0, BTGreaterStrategyNumber, TgStampGetDatum(position));
+	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
+	tuple = systable_getnext_ordered(scan, ForwardScanDirection);
+	if (tuple != NULL && nblocks > 0)
+		share = (nblocks - (double) ItemPointerGetBlockNumber(&tuple->t_self)) / nblocks;
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	return Max(share, 0);
+}
+
+/*
+ * The size of what follows a position, about.
+ */
+int64
+tg_journal_bytes_after(TgPosition position, Snapshot snapshot)
+{
+	double		bytes = 0;
+
+	for (int i = 0; i < TG_JOURNAL_SEGMENTS; i++)
+	{
+		Relation	rel = table_open(tg_catalog_oid(TG_CAT_JOURNAL + i), AccessShareLock);
+		Relation	parts = table_open(tg_catalog_oid(TG_CAT_JOURNAL_PART + i), AccessShareLock);
+		double		blocks = (double) RelationGetNumberOfBlocks(rel) + RelationGetNumberOfBlocks(parts);
+
+		bytes += share_after(rel, i, position, snapshot) * blocks * BLCKSZ;
+		table_close(parts, AccessShareLock);
+		table_close(rel, AccessShareLock);
+	}
+	return bytes;
 }
 
 /*

@@ -36,6 +36,7 @@ extern TgPartReader *tg_parts_open(int segment, TgStamp batch, uint32 after, Sna
 extern bool tg_parts_next(TgPartReader *reader, uint32 *part, TgBytes *entries);
 extern void tg_parts_close(TgPartReader *reader);
 
+extern int64 tg_journal_bytes_after(TgPosition position, Snapshot snapshot);
 extern TgStamp tg_journal_last_mark(void);
 extern TgPosition tg_journal_last_position(void);
 

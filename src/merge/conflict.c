@@ -11,12 +11,11 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
-#include "base/catalog.h"
 #include "base/guc.h"
 #include "clock/hlc.h"
 #include "executor/executor.h"
 #include "merge/conflict.h"
+#include "merge/conflict_log.h"
 #include "row/stamp.h"
 #include "row/tombstone.h"
 #include "utils/builtins.h"
@@ -27,7 +26,7 @@
 
 typedef struct Conflict
 {
-	const char *kind;
+	TgConflictKind kind;
 	bool		remote_wins;
 	TgStamp		local_stamp;
 	TgStamp		remote_stamp;
@@ -53,34 +52,61 @@ tg_row_to_json(TupleTableSlot *slot)
 	return DirectFunctionCall1(row_to_json, ExecFetchSlotHeapTupleDatum(slot));
 }
 
-static void
-record(TgMerge *merge, TgTarget *target, const Conflict *conflict)
+/*
+ * Why one of two versions of different nodes is the newer one.
+ */
+static const char *
+reason_of(TgStamp a, TgStamp b)
 {
-	Relation	rel;
-	Datum		values[9] = {0};
-	bool		nulls[lengthof(values)] = {0};
+	if (tg_stamp_ms(a) != tg_stamp_ms(b))
+		return "time";
+	return tg_stamp_counter(a) != tg_stamp_counter(b) ? "counter" : "node id";
+}
 
-	merge->counts.conflicts++;
-	if (!tg_conflict_log)
-		return;
+static void
+put_row(Datum *value, bool *isnull, TupleTableSlot *row)
+{
+	*isnull = row == NULL;
+	if (row != NULL)
+		*value = tg_row_to_json(row);
+}
+
+static void
+keep(TgMerge *merge, TgTarget *target, const Conflict *conflict)
+{
+	static const char *const kinds[] = {
+		[TG_CONFLICT_CHANGED_CHANGED] = "changed_changed",
+		[TG_CONFLICT_CHANGED_DELETED] = "changed_deleted",
+		[TG_CONFLICT_DELETED_CHANGED] = "deleted_changed",
+	};
+	Datum		values[TG_CONFLICT_COLUMNS] = {0};
+	bool		nulls[TG_CONFLICT_COLUMNS] = {0};
 
 	values[0] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[1] = Int32GetDatum(target->table->id);
-	values[2] = CStringGetTextDatum(conflict->kind);
+	values[2] = CStringGetTextDatum(kinds[conflict->kind]);
 	values[3] = CStringGetTextDatum(conflict->remote_wins ? "remote" : "local");
-	values[4] = TgStampGetDatum(conflict->local_stamp);
-	values[5] = TgStampGetDatum(conflict->remote_stamp);
-	nulls[6] = conflict->local_row == NULL;
-	if (!nulls[6])
-		values[6] = tg_row_to_json(conflict->local_row);
-	nulls[7] = conflict->remote_row == NULL;
-	if (!nulls[7])
-		values[7] = tg_row_to_json(conflict->remote_row);
-	values[8] = Int32GetDatum(merge->peer);
+	values[4] = CStringGetTextDatum(reason_of(conflict->local_stamp, conflict->remote_stamp));
+	values[5] = TgStampGetDatum(conflict->local_stamp);
+	values[6] = TgStampGetDatum(conflict->remote_stamp);
+	put_row(&values[7], &nulls[7], conflict->local_row);
+	put_row(&values[8], &nulls[8], conflict->remote_row);
+	values[9] = Int32GetDatum(merge->peer);
+	tg_conflict_log_write(values, nulls);
+}
 
-	rel = table_open(tg_catalog_oid(TG_CAT_CONFLICT), RowExclusiveLock);
-	tg_catalog_insert(rel, values, nulls);
-	table_close(rel, RowExclusiveLock);
+/*
+ * All conflicts are counted, some are kept.
+ */
+static void
+record(TgMerge *merge, TgTarget *target, const Conflict *conflict)
+{
+	merge->counts.conflicts++;
+	merge->counts.conflicts_of[conflict->kind]++;
+	if (conflict->remote_wins)
+		merge->counts.conflicts_lost++;
+	if (tg_conflict_is_sample(conflict->local_stamp, conflict->remote_stamp, tg_conflict_sample))
+		keep(merge, target, conflict);
 }
 
 /*
@@ -93,7 +119,7 @@ tg_conflict_check_row(TgMerge *merge, TgTarget *target, TgLeaf *leaf,
 {
 	bool		is_delete = change->kind == TG_CHANGE_DELETE;
 	Conflict	conflict = {
-		.kind = is_delete ? "changed_deleted" : "changed_changed",
+		.kind = is_delete ? TG_CONFLICT_CHANGED_DELETED : TG_CONFLICT_CHANGED_CHANGED,
 		.remote_wins = remote_wins,
 		.local_stamp = tg_slot_stamp(leaf->table, leaf->found),
 		.remote_stamp = change->stamp,
@@ -115,7 +141,7 @@ tg_conflict_check_deleted(TgMerge *merge, TgTarget *target, TupleTableSlot *row,
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	Conflict	conflict = {
-		.kind = "deleted_changed",
+		.kind = TG_CONFLICT_DELETED_CHANGED,
 		.local_stamp = tg_tombstone_find(target->table, key, snapshot),
 		.remote_stamp = change->stamp,
 		.remote_row = row

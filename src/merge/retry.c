@@ -106,6 +106,7 @@ retry(const TgWaitingList *list)
 	{
 		n = group_from(list, start);
 		tg_merge_begin(&merge, 0, NULL);
+		merge.source = TG_MERGE_RETRY;
 		/* our vector covers all that waits, so it says nothing of any of it */
 		merge.doubt = list->rows[start].is_doubtful ? TG_DOUBT_ALWAYS : TG_DOUBT_NEVER;
 		nmerged += retry_in_table(&merge, &list->rows[start], n);

@@ -11,6 +11,7 @@
 #include "commands/trigger.h"
 #include "journal/stamping.h"
 #include "merge/session.h"
+#include "merge/stat.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "row/truncation.h"
@@ -43,7 +44,8 @@ fire_triggers_at_once(void)
  * Begin to merge changes of a peer in this transaction, as a replica: the
  * triggers that the origin has fired do not fire again, and no fence holds up
  * what is merged.  Rows that may have been
- * deleted here are in doubt unless the caller sets "doubt" to something else.
+ * deleted here are in doubt unless the caller sets "doubt" to something else,
+ * and a merge counts as a pull unless he sets "source".
  * Mirrored by tg_merge_end(); an error takes the settings back by itself.
  */
 void
@@ -63,25 +65,12 @@ tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector)
 }
 
 /*
- * Add up what was done.
- */
-void
-tg_counts_add(TgMergeCounts *counts, const TgMergeCounts *more)
-{
-	counts->applied += more->applied;
-	counts->older += more->older;
-	counts->equal += more->equal;
-	counts->conflicts += more->conflicts;
-	counts->quarantined += more->quarantined;
-	counts->deleted += more->deleted;
-}
-
-/*
- * All changes are merged.
+ * All changes are merged; they are counted when the transaction commits.
  */
 void
 tg_merge_end(TgMerge *merge)
 {
+	tg_merge_stat_note(merge->source, &merge->counts);
 	PopActiveSnapshot();
 	AtEOXact_GUC(true, merge->guc_nest);
 	(void) tg_write_for_cluster(merge->was_for_cluster);

@@ -9,19 +9,9 @@
 #define TG_MERGE_SESSION_H
 
 #include "clock/vector.h"
+#include "merge/counts.h"
 #include "row/target.h"
 #include "storage/lockdefs.h"
-
-/* What one merging transaction has done. */
-typedef struct TgMergeCounts
-{
-	int64		applied;		/* theirs was newer */
-	int64		older;			/* ours was newer */
-	int64		equal;			/* we had it */
-	int64		conflicts;		/* concurrent ones among applied and older */
-	int64		quarantined;
-	int64		deleted;		/* deletions among applied */
-} TgMergeCounts;
 
 /*
  * A row that is not here, has no tombstone and is not newer than one that was
@@ -37,6 +27,7 @@ typedef enum TgDoubt
 typedef struct TgMerge
 {
 	TgNodeId	peer;			/* 0: nobody in particular */
+	TgMergeSource source;
 	TgDoubt		doubt;
 	bool		is_wary;		/* look for a tombstone before an insertion,
 								 * too: a failure shall not hide one */
@@ -54,7 +45,6 @@ typedef struct TgMerge
 	int			guc_nest;
 } TgMerge;
 
-extern void tg_counts_add(TgMergeCounts *counts, const TgMergeCounts *more);
 extern void tg_merge_begin(TgMerge *merge, TgNodeId peer, const TgVector *peer_vector);
 extern void tg_merge_end(TgMerge *merge);
 extern TgTarget *tg_merge_open_table(TgTableId id, LOCKMODE lockmode);

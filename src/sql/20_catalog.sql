@@ -151,19 +151,41 @@ CREATE TABLE topgun.peer_cursor
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE topgun.peer_cursor IS 'how far this node has read the journal of each peer, and what that covers';
 
-CREATE TABLE topgun.conflict
-(
-	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	table_id int NOT NULL,
-	kind text NOT NULL,
-	winner text NOT NULL,
-	local_stamp topgun.stamp,
-	remote_stamp topgun.stamp,
-	local_row json,
-	remote_row json,
-	peer_id int NOT NULL
-);
-COMMENT ON TABLE topgun.conflict IS 'concurrent changes of one row: both versions, and which one stands';
+-- Segments in rotation, emptied by TRUNCATE.
+DO $$
+BEGIN
+	FOR i IN 0..3 LOOP
+		EXECUTE format($sql$
+			CREATE TABLE topgun.conflict_%1$s
+			(
+				at timestamptz NOT NULL,
+				table_id int NOT NULL,
+				kind text NOT NULL,
+				winner text NOT NULL,
+				reason text NOT NULL,
+				local_stamp topgun.stamp NOT NULL,
+				remote_stamp topgun.stamp NOT NULL,
+				local_row json,
+				remote_row json,
+				peer_id int NOT NULL
+			) WITH (autovacuum_enabled = off);
+			COMMENT ON TABLE topgun.conflict_%1$s IS 'some of the rows of view topgun.conflict';
+			REVOKE ALL ON topgun.conflict_%1$s FROM PUBLIC;
+		$sql$, i);
+	END LOOP;
+END
+$$;
+
+CREATE VIEW topgun.conflict AS
+	SELECT c.at, c.table_id, t.schema_name, t.table_name, c.kind, c.winner, c.reason,
+		l.name AS local_writer, r.name AS remote_writer, c.local_stamp, c.remote_stamp,
+		c.local_row, c.remote_row, c.peer_id
+	FROM (SELECT * FROM topgun.conflict_0 UNION ALL SELECT * FROM topgun.conflict_1
+		UNION ALL SELECT * FROM topgun.conflict_2 UNION ALL SELECT * FROM topgun.conflict_3) AS c
+	LEFT JOIN topgun.replicated_table AS t ON t.id = c.table_id
+	LEFT JOIN topgun.node AS l ON l.id = topgun.stamp_node(c.local_stamp)
+	LEFT JOIN topgun.node AS r ON r.id = topgun.stamp_node(c.remote_stamp);
+COMMENT ON VIEW topgun.conflict IS 'concurrent changes of one row: both versions, which one stands, and what has made it the newer one';
 REVOKE ALL ON topgun.conflict FROM PUBLIC;
 GRANT SELECT ON topgun.conflict TO pg_monitor;
 

@@ -2,10 +2,11 @@
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA topgun_internal FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA topgun_internal FROM PUBLIC;
-REVOKE ALL ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_repair, topgun.stat_worker FROM PUBLIC;
+REVOKE ALL ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_merge, topgun.stat_repair, topgun.stat_worker FROM PUBLIC;
 GRANT USAGE ON SCHEMA topgun_internal TO pg_monitor;
-GRANT SELECT ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_repair, topgun.stat_worker TO pg_monitor;
+GRANT SELECT ON topgun.status, topgun.stat_peer, topgun.stat_table, topgun.stat_merge, topgun.stat_repair, topgun.stat_worker TO pg_monitor;
 GRANT EXECUTE ON FUNCTION topgun_internal.node_status(), topgun_internal.peer_status(),
+	topgun_internal.peer_backlog(int), topgun_internal.merge_status(), topgun_internal.stats_since(),
 	topgun_internal.table_counts(int), topgun_internal.worker_status(),
 	topgun_internal.repair_status() TO pg_monitor;
 GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bytea, int) TO topgun_peer;

@@ -461,6 +461,7 @@ tg_copy_chunk(TgLink *link, TgNodeId peer, TgTableId table, TgCopyPlace *place)
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, peer, NULL);
 	tg_journal_set_source(peer, NULL);
+	merge.source = TG_MERGE_COPY;
 	merge.doubt = TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	more = can_go_on(table) && next_start(&answer, place->after, &next);

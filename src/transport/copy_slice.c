@@ -169,6 +169,7 @@ merge_pieces(TgSliceRun *run, Source *source, const TgKeyRange *range)
 
 	send_request(source, params, range);
 	tg_merge_begin(&merge, params->peer, NULL);
+	merge.source = TG_MERGE_COPY;
 	merge.doubt = TG_DOUBT_NEVER;
 	merge.expects_absent = params->was_empty;
 	tg_journal_set_source(params->peer, NULL);

@@ -144,6 +144,7 @@ merge_truncation(Copy *copy, TgStamp stamp)
 		return;
 	tg_clock_observe(stamp);
 	tg_merge_begin(&merge, copy->peer->node, NULL);
+	merge.source = TG_MERGE_COPY;
 	tg_merge_changes(&merge, copy->table, &change, 1);
 	tg_merge_end(&merge);
 }

@@ -30,8 +30,11 @@
 /* The counters of the job. */
 enum
 {
-	APPLIED, OLDER, EQUAL, CONFLICTS, QUARANTINED, DELETED, LEFT
+	APPLIED, OLDER, EQUAL, CONFLICTS, QUARANTINED, DELETED, LEFT, LOST,
+	CONFLICTS_OF, COUNTERS = CONFLICTS_OF + TG_CONFLICT_KINDS
 };
+
+StaticAssertDecl(COUNTERS <= TG_JOB_COUNTERS, "a job has too few counters");
 
 struct TgCrew
 {
@@ -193,6 +196,9 @@ tg_crew_finish(TgCrew *crew, TgMergeCounts *counts)
 	counts->conflicts = take_counter(crew, CONFLICTS);
 	counts->quarantined = take_counter(crew, QUARANTINED);
 	counts->deleted = take_counter(crew, DELETED);
+	counts->conflicts_lost = take_counter(crew, LOST);
+	for (int i = 0; i < TG_CONFLICT_KINDS; i++)
+		counts->conflicts_of[i] = take_counter(crew, CONFLICTS_OF + i);
 	return take_counter(crew, LEFT) == 0;
 }
 
@@ -233,4 +239,7 @@ tg_crew_slice(TgSliceRun *run)
 	run->counters[QUARANTINED] = merge.counts.quarantined;
 	run->counters[DELETED] = merge.counts.deleted;
 	run->counters[LEFT] = merge.nleft;
+	run->counters[LOST] = merge.counts.conflicts_lost;
+	for (int i = 0; i < TG_CONFLICT_KINDS; i++)
+		run->counters[CONFLICTS_OF + i] = merge.counts.conflicts_of[i];
 }

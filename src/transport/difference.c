@@ -108,6 +108,27 @@ tg_difference_list(TgDifference *differences)
 	return n;
 }
 
+/*
+ * The counters of this database begin anew; what differs stays known.
+ */
+void
+tg_difference_reset(void)
+{
+	int			database = tg_database_slot() + 1;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < TG_MAX_DIFFERENCES; i++)
+	{
+		TgDifference *entry = &shared->differences[i];
+
+		if (entry->database != database)
+			continue;
+		entry->rows_repaired = 0;
+		entry->bytes = 0;
+	}
+	LWLockRelease(shared->lock);
+}
+
 Size
 tg_difference_shmem_size(void)
 {

@@ -30,6 +30,7 @@ typedef struct TgDifference
 extern void tg_difference_compared(TgTableId table, TgNodeId peer, uint64 root, int leaves);
 extern void tg_difference_repaired(TgTableId table, TgNodeId peer, int64 rows, int64 bytes);
 extern int	tg_difference_list(TgDifference *differences);
+extern void tg_difference_reset(void);
 
 extern Size tg_difference_shmem_size(void);
 extern void tg_difference_shmem_attach(void *ptr, bool found);

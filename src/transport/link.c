@@ -312,6 +312,15 @@ tg_link_close(TgLink *link)
 	release(link);
 }
 
+/*
+ * The version of PostgreSQL at the other end, as PG_VERSION_NUM.
+ */
+int
+tg_link_server_version(TgLink *link)
+{
+	return PQserverVersion(link->conn);
+}
+
 static void
 flush(TgLink *link, TimestampTz deadline)
 {

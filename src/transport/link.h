@@ -39,6 +39,7 @@ extern bool tg_link_is_absence(int sqlstate);
 extern TgLink *tg_link_open(const char *dsn, const char *peer);
 extern TgLink *tg_link_open_until(const char *dsn, const char *peer, TimestampTz until);
 extern void tg_link_close(TgLink *link);
+extern int	tg_link_server_version(TgLink *link);
 extern void tg_link_prepare(TgLink *link, const char *name, const char *sql);
 extern void tg_link_execute(TgLink *link, const char *name, int nparams, const TgLinkParam *params);
 extern void tg_link_send(TgLink *link, const char *sql, int nparams, const TgLinkParam *params);

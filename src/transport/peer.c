@@ -79,12 +79,28 @@ tg_peer_set_state(TgNodeId node, TgPeerState state, const char *error)
 	TgPeer	   *peer = lock_entry(node);
 
 	peer->state = state;
+	if (state == TG_PEER_STREAMING)
+		peer->retries = 0;
 	if (error != NULL)
 	{
+		peer->retries++;
 		strlcpy(peer->error, error, sizeof(peer->error));
 		peer->last_failure = now;
 		peer->failures++;
 	}
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * The peer runs on this server, and has this version of topgun.
+ */
+void
+tg_peer_set_versions(TgNodeId node, int server_version, const char *version)
+{
+	TgPeer	   *peer = lock_entry(node);
+
+	peer->server_version = server_version;
+	strlcpy(peer->version, version, sizeof(peer->version));
 	LWLockRelease(shared->lock);
 }
 
@@ -134,11 +150,7 @@ tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes)
 {
 	TgPeer	   *peer = lock_entry(node);
 
-	peer->counts.applied += counts->applied;
-	peer->counts.older += counts->older;
-	peer->counts.equal += counts->equal;
-	peer->counts.conflicts += counts->conflicts;
-	peer->counts.quarantined += counts->quarantined;
+	tg_counts_add(&peer->counts, counts);
 	peer->bytes += bytes;
 	LWLockRelease(shared->lock);
 }
@@ -167,6 +179,25 @@ tg_peer_forget_settled(void)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < TG_MAX_PEERS; i++)
 		peers[i].settled = TG_NO_STAMP;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * The counters of all peers begin anew; what went wrong last stays known.
+ */
+void
+tg_peer_reset(void)
+{
+	TgPeer	   *peers = shared->peers[tg_database_slot()];
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < TG_MAX_PEERS; i++)
+	{
+		memset(&peers[i].counts, 0, sizeof(peers[i].counts));
+		peers[i].bytes = 0;
+		peers[i].answers = 0;
+		peers[i].failures = 0;
+	}
 	LWLockRelease(shared->lock);
 }
 

@@ -14,6 +14,7 @@
 
 #define TG_MAX_PEERS			64	/* of one node */
 #define TG_PEER_TEXT			256
+#define TG_PEER_VERSION			32
 
 /* Each state lists those that may follow. */
 typedef enum TgPeerState
@@ -44,6 +45,10 @@ typedef struct TgPeer
 	int64		bytes;			/* of its answers */
 	int64		answers;
 	int64		failures;
+	int64		retries;		/* failures since it last answered */
+	int			server_version; /* as libpq has it; 0: not known */
+	char		version[TG_PEER_VERSION];	/* of topgun there; empty: not
+											 * known */
 	TimestampTz last_answer;	/* 0: never */
 	TimestampTz last_failure;
 	char		error[TG_PEER_TEXT];
@@ -54,6 +59,8 @@ extern TgPosition tg_peer_set_acknowledged(TgNodeId node, TgCursor cursor, bool 
 										   TgStamp settled);
 extern void tg_peer_set_merged(TgNodeId node, TgCursor cursor, TgPosition last_position, bool gave_back);
 extern void tg_peer_add_counts(TgNodeId node, const TgMergeCounts *counts, int64 bytes);
+extern void tg_peer_set_versions(TgNodeId node, int server_version, const char *version);
+extern void tg_peer_reset(void);
 extern void tg_peer_forget(TgNodeId node);
 extern void tg_peer_forget_settled(void);
 extern bool tg_peer_get(TgNodeId node, TgPeer *peer);

@@ -268,6 +268,7 @@ merge_theirs(Run *run, Exchange *exchange)
 		refuse_answer(run);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, repair->peer->node, NULL);
+	merge.source = TG_MERGE_REPAIR;
 	merge.doubt = repair->returning ? TG_DOUBT_UNLESS_COVERED : TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	delete_leftovers(exchange, &merge, repair->table);

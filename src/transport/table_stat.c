@@ -66,11 +66,8 @@ tg_table_stat_add(TgTableId table, const TgMergeCounts *before, const TgMergeCou
 	{
 		stat->database = database;
 		stat->table = table;
-		stat->counts.applied += after->applied - before->applied;
-		stat->counts.older += after->older - before->older;
-		stat->counts.equal += after->equal - before->equal;
-		stat->counts.conflicts += after->conflicts - before->conflicts;
-		stat->counts.quarantined += after->quarantined - before->quarantined;
+		tg_counts_add(&stat->counts, after);
+		tg_counts_subtract(&stat->counts, before);
 	}
 	LWLockRelease(shared->lock);
 }
@@ -89,6 +86,21 @@ tg_table_stat_get(TgTableId table, TgMergeCounts *counts)
 	stat = find(database, table);
 	if (stat != NULL && stat->database != 0)
 		*counts = stat->counts;
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * All counters of this database begin anew.
+ */
+void
+tg_table_stat_reset(void)
+{
+	int			database = tg_database_slot() + 1;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < MAX_TABLES; i++)
+		if (shared->stats[i].database == database)
+			memset(&shared->stats[i].counts, 0, sizeof(TgMergeCounts));
 	LWLockRelease(shared->lock);
 }
 

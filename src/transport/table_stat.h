@@ -12,6 +12,7 @@
 
 extern void tg_table_stat_add(TgTableId table, const TgMergeCounts *before, const TgMergeCounts *after);
 extern void tg_table_stat_get(TgTableId table, TgMergeCounts *counts);
+extern void tg_table_stat_reset(void);
 
 extern Size tg_table_stat_shmem_size(void);
 extern void tg_table_stat_shmem_attach(void *ptr, bool found);

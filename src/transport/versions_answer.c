@@ -213,6 +213,7 @@ tg_take(TgBytes bytes, TgMergeCounts *counts)
 
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, answer.head.sender, NULL);
+	merge.source = TG_MERGE_REPAIR;
 	merge.doubt = TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	tg_merge_end(&merge);

@@ -15,6 +15,7 @@
 #include "cluster/cut.h"
 #include "cluster/tables.h"
 #include "journal/mark.h"
+#include "merge/conflict_log.h"
 #include "merge/quarantine.h"
 #include "merge/retry.h"
 #include "merge/review.h"
@@ -167,6 +168,7 @@ topgun_janitor_main(Datum arg)
 		{.name = "lift cap",.interval_ms = 1000,.run = lift_cap},
 		{.name = "review deletions",.interval_ms = 200,.run = tg_review_deletions},
 		{.name = "retry quarantined rows",.interval_ms = 2000,.run = retry_quarantined},
+		{.name = "turn conflicts",.interval_ms = 1000,.run = tg_conflict_log_turn},
 		{.name = "rotate journal",.interval_ms = 1000,.run = tg_cut_journal},
 		{.name = "collect tombstones",.interval_ms = 1000,.run = tg_collect_tombstones},
 	};

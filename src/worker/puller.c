@@ -100,6 +100,18 @@ was_cut_off(TgNodeId peer)
 }
 
 /*
+ * Leave the versions of the peer where people look for them.
+ */
+static void
+note_versions(TgNodeId peer, TgLink *link)
+{
+	char	   *version = tg_link_ask(link, "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'topgun'",
+									  0, NULL);
+
+	tg_peer_set_versions(peer, tg_link_server_version(link), version != NULL ? version : "");
+}
+
+/*
  * Connect to the peer, and come back to it if need be; what belongs to the
  * link lives in the context.
  */
@@ -116,9 +128,12 @@ open_link(TgNodeId peer, TgPull *pull, MemoryContext context)
 	TG_FAILPOINT(failpoint);
 
 	must_return = was_cut_off(peer);
+	if (must_return)
+		TG_FAILPOINT("return-begins");
 	member = require_member(peer, &must_return);
 	tg_peer_set_state(peer, TG_PEER_CONNECTING, NULL);
 	link = tg_link_open(member->dsn, member->name);
+	note_versions(peer, link);
 	tg_view_exchange(link);
 	(void) require_member(peer, &must_return);
 	if (must_return)
