@@ -53,6 +53,21 @@ BEGIN ATOMIC
 		'Use topgun.create_cluster() or topgun.join().'
 	FROM topgun.status AS s WHERE s.node_id IS NULL
 	UNION ALL
+	SELECT 'error', 'node ' || s.name, 'is not in the current view of the cluster: nobody takes what it writes'
+			|| CASE current_setting('topgun.fenced_writes') WHEN 'reject' THEN ', and it refuses writes' ELSE '' END,
+		'Bring it back with topgun.rejoin(); see topgun.epoch_history on a member for why it was removed.'
+	FROM topgun.status AS s WHERE s.state = 'fenced'
+	UNION ALL
+	SELECT 'error', 'node ' || s.name, format('hears of %s of %s other members, and so of no majority', s.peers_up, s.peers)
+			|| CASE current_setting('topgun.minority_writes') WHEN 'reject' THEN ': it refuses writes' ELSE '' END,
+		'See topgun.stat_peer for which it does not hear of. If those are gone for good, and only then, use topgun.evict() with force.'
+	FROM topgun.status AS s WHERE s.state = 'minority'
+	UNION ALL
+	SELECT 'error', 'clock', format('the clock of this node is more than %s ahead of a majority''s: it refuses writes',
+			current_setting('topgun.max_clock_drift')),
+		'Correct the system clock of this server.'
+	FROM topgun.status AS s WHERE s.state = 'clock'
+	UNION ALL
 	SELECT 'warning', 'clock',
 		format('the clock of this node runs %s ms ahead of its wall clock', round(s.clock_ahead_ms)),
 		'A node of the cluster has, or had, a wall clock that is wrong: compare the times of the servers. Stamps go on from there until the wall clock has caught up.'
@@ -64,10 +79,10 @@ BEGIN ATOMIC
 		'See which peer is behind in topgun.stat_peer. One that is behind the cut comes back by difference, which takes longer; topgun.journal_max_size gives it more time.'
 	FROM topgun.status AS s
 	WHERE s.journal_bytes > 0.8 * pg_size_bytes(current_setting('topgun.journal_max_size'))
-		AND EXISTS (SELECT FROM topgun.stat_peer AS p WHERE p.acknowledged_lag_ms > 60000
-			OR p.acknowledged_lag_ms IS NULL);
+		AND EXISTS (SELECT FROM topgun.stat_peer AS p WHERE p.state <> 'streaming' OR p.acknowledged_lag_ms IS NULL
+			OR p.acknowledged_lag_ms > 60000 OR p.acknowledged_lag_bytes > s.journal_bytes / 10);
 END;
-COMMENT ON FUNCTION topgun_internal.diagnose_node() IS 'clock and journal: part of topgun.diagnose()';
+COMMENT ON FUNCTION topgun_internal.diagnose_node() IS 'this node, its clock and journal: part of topgun.diagnose()';
 
 CREATE FUNCTION topgun_internal.diagnose_peers() RETURNS SETOF topgun_internal.finding
 	LANGUAGE sql STABLE PARALLEL UNSAFE
@@ -97,7 +112,34 @@ BEGIN ATOMIC
 		format('has not yet merged what was written here %s s ago', round(p.acknowledged_lag_ms / 1000)),
 		'See topgun.stat_peer and the log there; a long transaction on a locked row there holds up all that comes after it.'
 	FROM topgun.stat_peer AS p
-	WHERE p.state = 'streaming' AND p.acknowledged_lag_ms > 60000;
+	WHERE p.state = 'streaming' AND p.acknowledged_lag_ms > 60000
+	UNION ALL
+	SELECT 'warning', 'peer ' || p.name,
+		format('its wall clock is %s ms %s that of this node', round(abs(p.clock_offset_ms)),
+			CASE WHEN p.clock_offset_ms > 0 THEN 'ahead of' ELSE 'behind' END),
+		'Compare the wall clocks of the two servers and set the wrong one right. See whether NTP runs.'
+	FROM topgun.stat_peer AS p
+	WHERE abs(p.clock_offset_ms) - p.round_trip_ms > 1000 AND NOT p.suspected
+	UNION ALL
+	SELECT 'notice', 'peer ' || p.name,
+		format('runs PostgreSQL %s, this node %s', p.server_version_num / 10000,
+			current_setting('server_version_num')::int / 10000),
+		'Nothing, if you are about to bring one of them to the other version: they replicate meanwhile.'
+	FROM topgun.stat_peer AS p
+	WHERE p.server_version_num / 10000 <> current_setting('server_version_num')::int / 10000
+	UNION ALL
+	SELECT 'warning', 'peer ' || p.name,
+		format('has topgun %s, this node %s', p.topgun_version, e.extversion),
+		'Install the newer version on both, restart the server, and use ALTER EXTENSION topgun UPDATE.'
+	FROM topgun.stat_peer AS p JOIN pg_extension AS e ON e.extname = 'topgun'
+	WHERE p.topgun_version <> e.extversion
+	UNION ALL
+	SELECT 'notice', 'node ' || n.name,
+		format('was removed from the cluster %s s ago',
+			round(extract(epoch FROM clock_timestamp() - topgun.stamp_time(n.topgun_stamp)))),
+		'If it is to come back, use topgun.rejoin() there.'
+	FROM topgun.node AS n
+	WHERE n.state = 'evicted' AND topgun.stamp_time(n.topgun_stamp) > clock_timestamp() - interval '1 day';
 END;
 COMMENT ON FUNCTION topgun_internal.diagnose_peers() IS 'links to peers: part of topgun.diagnose()';
 
@@ -124,7 +166,9 @@ BEGIN ATOMIC
 			round(t.oldest_difference_ms / 1000)),
 		'Repair should have mended that: see topgun.stat_repair and the log, then use topgun.repair().'
 	FROM topgun.stat_table AS t
-	WHERE t.differing_leaves > 0 AND t.oldest_difference_ms > 10 * 60 * 1000
+	-- ten comparisons should do
+	WHERE t.differing_leaves > 0 AND t.oldest_difference_ms > 10 * extract(epoch FROM
+		COALESCE(NULLIF(current_setting('topgun.repair_interval')::interval, '0'), '1 min')) * 1000
 	UNION ALL
 	SELECT 'notice', format('table %I.%I', n.nspname, c.relname),
 		'has no primary key and cannot be replicated, though other tables of its schema are',
@@ -144,8 +188,8 @@ BEGIN ATOMIC
 		format('%s rows from peers could not be applied, the oldest %s s ago: %s', count(*),
 			round(extract(epoch FROM clock_timestamp() - min(q.since))), min(q.error)),
 		CASE q.sqlstate
-			WHEN 'TG010' THEN 'Write the row anew on any node if it is to live; else leave it.'
-			ELSE 'Remove what is in the way, on this node or by changing the row anywhere; they are tried again by themselves. See topgun.quarantine.'
+			WHEN 'TG010' THEN 'Write the row anew on any node if it is to live; else use topgun.discard_quarantine(), which removes it everywhere.'
+			ELSE 'Remove what is in the way, on this node or by changing the row anywhere; they are tried again by themselves, or by topgun.retry_quarantine(). See topgun.quarantine; topgun.discard_quarantine() has what stands here stand everywhere.'
 		END
 	FROM topgun.quarantine AS q
 	JOIN topgun.replicated_table AS t ON t.id = q.table_id

@@ -3,11 +3,12 @@
 # One process listens, on a Unix socket for each node, at the address that the
 # node's peers are told, and passes the bytes on.  It knows which node calls:
 # the kernel names the calling process, and that one's parent is a postmaster.
-# A link is in one of three states:
+# A link is in one of these states:
 #
 #	pass	bytes flow
 #	reset	connections are closed, new ones are closed at once
 #	stall	connections stay open and are accepted, but no byte flows
+#	majorN	bytes flow, and new connections are told that PostgreSQL N answers
 package TopGun::Proxy;
 
 use strict;
@@ -180,6 +181,7 @@ sub accept_one
 		to => $to,
 		end => [ $client, $server ],
 		pending => [ '', '' ],
+		major => ($state->{"$from $to"} // '') =~ /^major(\d+)$/ ? $1 : undef,
 	};
 	$connections->{ fileno($_) } = $connection foreach $client, $server;
 	return;
@@ -221,6 +223,7 @@ sub receive
 		return $! == EAGAIN || $! == EWOULDBLOCK || $! == EINTR;
 	}
 	return 0 if $got == 0;
+	$connection->{pending}[1] =~ s/(server_version\0)\d+/$1$connection->{major}/ if $connection->{major};
 	return forward($connection, $connection->{end}[ 1 - $end ]);
 }
 
