@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/guc.h"
 #include "base/shmem.h"
+#include "base/wait.h"
 #include "bulk/scrub.h"
 #include "bulk/job.h"
 #include "bulk/progress.h"
@@ -52,6 +53,7 @@ extern PGDLLEXPORT void _PG_init(void);
 static const TgShmemItem shmem_items[] = {
 	{"topgun database", tg_database_shmem_size, tg_database_shmem_attach, 0},
 	{"topgun failpoint", tg_failpoint_shmem_size, tg_failpoint_shmem_attach, 1},
+	{"topgun wait", tg_wait_shmem_size, tg_wait_shmem_attach, 0},
 	{"topgun clock", tg_clock_shmem_size, tg_clock_shmem_attach, 1},
 	{"topgun epoch", tg_epoch_shmem_size, tg_epoch_shmem_attach, 0},
 	{"topgun identity", tg_identity_shmem_size, tg_identity_shmem_attach, 0},

@@ -9,6 +9,7 @@
 
 #include "api/asker.h"
 #include "base/error.h"
+#include "base/wait.h"
 #include "clock/identity.h"
 #include "cluster/facts.h"
 #include "cluster/membership.h"
@@ -119,7 +120,7 @@ topgun_wait_for_changes(PG_FUNCTION_ARGS)
 		if (rest_ms <= 0)
 			break;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 rest_ms, PG_WAIT_EXTENSION);
+						 rest_ms, tg_wait_event(TG_WAIT_CHANGES));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -14,6 +14,7 @@
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/acl.h"
+#include "utils/wait_event.h"
 
 /* Since 16 postgres.h leaves out what is inside of a varlena. */
 #if PG_VERSION_NUM >= 160000
@@ -96,6 +97,13 @@ tg_init_range_table(EState *estate, RangeTblEntry *rte)
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #define tg_check_index_constraints(rri, slot, estate, conflict, arbiters) \
 	ExecCheckIndexConstraints(rri, slot, estate, conflict, arbiters)
+#endif
+
+/* Since 17 an extension can name what it waits for. */
+#if PG_VERSION_NUM >= 170000
+#define tg_new_wait_event(name)	WaitEventExtensionNew(name)
+#else
+#define tg_new_wait_event(name)	((void) (name), PG_WAIT_EXTENSION)
 #endif
 
 /* Since 17 a set belongs to a resource owner, or to nobody. */

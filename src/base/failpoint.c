@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
+#include "base/wait.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -77,7 +78,7 @@ tg_failpoint_reached(const char *name)
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 PAUSE_MS, PG_WAIT_EXTENSION);
+						 PAUSE_MS, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 	}
 	if (action == TG_FAIL_LOCK)

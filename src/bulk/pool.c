@@ -21,6 +21,7 @@
 #include "base/attempt.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/wait.h"
 #include "bulk/pool.h"
 #include "executor/spi.h"
 #include "libpq/pqformat.h"
@@ -581,7 +582,7 @@ tg_job_drain(TgJob *job, TgRunSlice run_slice)
 			continue;
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOOK_MS, PG_WAIT_EXTENSION);
+						 LOOK_MS, tg_wait_event(TG_WAIT_JOB));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -12,6 +12,7 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/wait.h"
 #include "bulk/pool_worker.h"
 #include "libpq/pqmq.h"
 #include "miscadmin.h"
@@ -134,7 +135,7 @@ do_slice(TgJob *job, int slice, TgRunSlice run_slice)
 		tg_slices_put_back(job->slices, slice);
 		tg_pool_unlock();
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, RETRY_PAUSE_MS,
-						 PG_WAIT_EXTENSION);
+						 tg_wait_event(TG_WAIT_JOB));
 	}
 	PG_END_TRY();
 	pgstat_report_stat(false);
@@ -192,7 +193,7 @@ tg_job_work(dsm_handle handle, int worker, const TgRunSlice *run_slice)
 		else
 		{
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							 IDLE_MS, PG_WAIT_EXTENSION);
+							 IDLE_MS, tg_wait_event(TG_WAIT_IDLE));
 			ResetLatch(MyLatch);
 		}
 		CHECK_FOR_INTERRUPTS();

@@ -23,6 +23,7 @@
 
 #include "access/xact.h"
 #include "base/failpoint.h"
+#include "base/wait.h"
 #include "bulk/rebuild.h"
 #include "bulk/scan.h"
 #include "catalog/pg_class.h"
@@ -92,7 +93,7 @@ fold_up_to(TgPosition position)
 		if (more)
 			continue;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 HORIZON_PAUSE_MS, PG_WAIT_EXTENSION);
+						 HORIZON_PAUSE_MS, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

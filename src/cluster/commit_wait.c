@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/guc.h"
+#include "base/wait.h"
 #include "clock/identity.h"
 #include "cluster/commit_wait.h"
 #include "journal/append.h"
@@ -218,7 +219,7 @@ wait_for_members(void)
 				return;
 			}
 		}
-		if (WaitLatch(MyLatch, events, rest_ms, PG_WAIT_EXTENSION) & WL_POSTMASTER_DEATH)
+		if (WaitLatch(MyLatch, events, rest_ms, tg_wait_event(TG_WAIT_ACKNOWLEDGEMENT)) & WL_POSTMASTER_DEATH)
 		{
 			ProcDiePending = true;
 			whereToSendOutput = DestNone;

@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/sql.h"
+#include "base/wait.h"
 #include "catalog/pg_authid_d.h"
 #include "clock/node_clock.h"
 #include "cluster/facts.h"
@@ -241,7 +242,7 @@ tg_join_wait(void)
 		warned = warn_of_paused(warned, caller);
 		MemoryContextReset(context);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 POLL_MS, PG_WAIT_EXTENSION);
+						 POLL_MS, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

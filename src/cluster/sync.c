@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "base/error.h"
+#include "base/wait.h"
 #include "clock/identity.h"
 #include "cluster/sync.h"
 #include "cluster/tables.h"
@@ -204,7 +205,7 @@ static void
 pause_before_next(long pause_ms)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 pause_ms, PG_WAIT_EXTENSION);
+					 pause_ms, tg_wait_event(TG_WAIT_PAUSE));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

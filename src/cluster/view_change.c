@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/guc.h"
+#include "base/wait.h"
 #include "clock/identity.h"
 #include "cluster/address_book.h"
 #include "cluster/ballot.h"
@@ -215,7 +216,7 @@ pause_by_chance(Run *run)
 	run->attempts++;
 	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 					 1 + (long) (pg_prng_double(&pg_global_prng_state) * most_ms),
-					 PG_WAIT_EXTENSION);
+					 tg_wait_event(TG_WAIT_PAUSE));
 	CHECK_FOR_INTERRUPTS();
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/guc.h"
+#include "base/wait.h"
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "digest/tree_store.h"
@@ -335,7 +336,7 @@ tg_wait_until_read(TgLink *link, const TgMember *peer, TgPosition ours, TgPositi
 		if (GetCurrentTimestamp() >= deadline)
 			give_up(peer, !we_have);
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 POLL_MS, PG_WAIT_EXTENSION);
+						 POLL_MS, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

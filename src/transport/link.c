@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "base/wait.h"
 #include "libpq-fe.h"
 
 #include "base/compat.h"
@@ -113,7 +114,7 @@ wait_socket(TgLink *link, int events, TimestampTz deadline)
 				 errmsg("no answer from peer \"%s\" in time", link->peer)));
 
 	got = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH | events,
-							PQsocket(link->conn), rest_ms, PG_WAIT_EXTENSION);
+							PQsocket(link->conn), rest_ms, tg_wait_event(TG_WAIT_PEER));
 	if (got & WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
@@ -831,7 +832,7 @@ tg_link_wait_any(TgLink **links, int nlinks, long timeout_ms)
 			AddWaitEventToSet(set, link->events, PQsocket(link->conn), NULL, link);
 	}
 
-	n = WaitEventSetWait(set, timeout_ms, events, nlinks + 2, PG_WAIT_EXTENSION);
+	n = WaitEventSetWait(set, timeout_ms, events, nlinks + 2, tg_wait_event(TG_WAIT_PEER));
 	for (int i = 0; i < n; i++)
 	{
 		if (events[i].events == WL_LATCH_SET)

@@ -26,6 +26,7 @@
 #include "base/catalog.h"
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "base/wait.h"
 #include "clock/identity.h"
 #include "journal/append.h"
 #include "miscadmin.h"
@@ -272,7 +273,7 @@ lock_returns(LOCKTAG *tag)
 	while (!try_lock(tag))
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOCK_PAUSE_MS, PG_WAIT_EXTENSION);
+						 LOCK_PAUSE_MS, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

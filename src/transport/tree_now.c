@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "base/guc.h"
+#include "base/wait.h"
 #include "journal/fold.h"
 #include "journal/inflight.h"
 #include "journal/read.h"
@@ -50,7 +51,7 @@ static void
 take_a_break(void)
 {
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 PAUSE_MS, PG_WAIT_EXTENSION);
+					 PAUSE_MS, tg_wait_event(TG_WAIT_PAUSE));
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }

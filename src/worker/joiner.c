@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "base/error.h"
+#include "base/wait.h"
 #include "cluster/join.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
@@ -155,7 +156,7 @@ wait_for_end(Joiner *joiner)
 		if (has_ended)
 			return;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOOK_MS, PG_WAIT_EXTENSION);
+						 LOOK_MS, tg_wait_event(TG_WAIT_JOB));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

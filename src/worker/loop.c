@@ -14,6 +14,7 @@
 #include <limits.h>
 
 #include "access/xact.h"
+#include "base/wait.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -214,7 +215,7 @@ bool
 tg_worker_pause(long timeout_ms)
 {
 	int			events = WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-								   Min(timeout_ms, (long) INT_MAX), PG_WAIT_EXTENSION);
+								   Min(timeout_ms, (long) INT_MAX), tg_wait_event(TG_WAIT_IDLE));
 
 	ResetLatch(MyLatch);
 

@@ -15,6 +15,7 @@
 #include <signal.h>
 
 #include "base/guc.h"
+#include "base/wait.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -224,7 +225,7 @@ tg_roster_clear_database(Oid database)
 	while (dismiss_workers(database) > 0 && GetCurrentTimestamp() < deadline)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 10, PG_WAIT_EXTENSION);
+						 10, tg_wait_event(TG_WAIT_PAUSE));
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}
