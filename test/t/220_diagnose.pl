@@ -46,7 +46,7 @@ sub is_well
 {
 	my ($what) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	ok($cluster->wait_until($looking, 'SELECT count(*) = 0 FROM topgun.diagnose(thorough => true)', 20), $what)
+	ok($cluster->wait_until($looking, 'SELECT count(*) = 0 FROM topgun.diagnose(thorough => true)', 60), $what)
 		or diag(findings(1));
 	return;
 }
