@@ -125,14 +125,14 @@ foreach my $id (20, 21)
 	$cluster->sql($_, "INSERT INTO parent VALUES ($id + 10 * $_)") foreach 2, 3;
 	$cluster->wait_for_sync;
 }
-set(3, 'topgun.clock_offset', '8s');
-finds(qr/^warning\|peer node3\|its wall clock is (79|80)\d\d ms ahead of that of this node\|Compare the wall clocks/m,
+set(3, 'topgun.clock_offset', '3s');
+finds(qr/^warning\|peer node3\|its wall clock is (29|30)\d\d ms ahead of that of this node\|Compare the wall clocks/m,
 	'a peer whose wall clock is ahead');
 $cluster->sql(3, 'INSERT INTO parent VALUES (3)');
 finds(qr/^error\|peer node3\|sends stamps that are too far ahead: .*\|Compare the wall clocks/m, 'whose stamps are, too');
 set(3, 'topgun.clock_offset', '0');
-set(1, 'topgun.clock_offset', '5s');
-finds(qr/^warning\|peer node2\|its wall clock is (49|50)\d\d ms behind that of this node\|/m, 'and one that is behind');
+set(1, 'topgun.clock_offset', '4s');
+finds(qr/^warning\|peer node2\|its wall clock is (39|40)\d\d ms behind that of this node\|/m, 'and one that is behind');
 $cluster->sql(1, 'SELECT clock FROM topgun.status');
 finds(qr/^error\|clock\|the clock of this node is more than 1s ahead of a majority's: it refuses writes\|Correct the system clock/m,
 	'our own clock, ahead of a majority');
