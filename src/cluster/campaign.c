@@ -24,6 +24,7 @@
 #include "cluster/campaign.h"
 #include "cluster/view_vote.h"
 #include "miscadmin.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/peer.h"
@@ -52,6 +53,7 @@ struct TgCampaign
 	const TgView *base;
 	TgBytes		base_bytes;
 	TgNodeId	self;
+	TgSpeaker	speaker;		/* we, as voters know us */
 	TgNodeId	suspect;
 	int			nvoters;
 	Voter		voters[TG_MAX_MEMBERS];
@@ -143,7 +145,8 @@ tg_campaign_begin(const TgView *base, TgNodeId suspect)
 	campaign->context = context;
 	campaign->base = base;
 	campaign->base_bytes = tg_view_bytes(base);
-	campaign->self = tg_node_id();
+	campaign->speaker = tg_speaker_self();
+	campaign->self = campaign->speaker.node;
 	campaign->suspect = suspect;
 	find_voters(campaign);
 	MemoryContextSwitchTo(old);
@@ -347,7 +350,7 @@ collect_promises(TgCampaign *campaign)
 {
 	TgVoteRequest request = {
 		.kind = TG_MESSAGE_PROMISE,
-		.asker = campaign->self,
+		.asker = campaign->speaker,
 		.ballot = tg_ballot_pack(campaign->tally.ballot),
 		.suspect = campaign->suspect,
 		.base = campaign->base_bytes
@@ -369,7 +372,7 @@ collect_votes(TgCampaign *campaign, TgBytes value)
 {
 	TgVoteRequest request = {
 		.kind = TG_MESSAGE_ACCEPT,
-		.asker = campaign->self,
+		.asker = campaign->speaker,
 		.ballot = tg_ballot_pack(campaign->tally.ballot),
 		.base = campaign->base_bytes,
 		.value = value

@@ -50,7 +50,7 @@ tg_pulse_refused(const char *peer, const char *reason, TgEpoch asked)
 {
 	if (tg_epoch_has_fence(TG_FENCE_VIEW) || asked != tg_epoch_current())
 		return;
-	tg_epoch_advance(asked, false);
+	tg_epoch_fence(asked);
 	ereport(WARNING,
 			(errcode(ERRCODE_TG_FENCED),
 			 errmsg("this node is fenced"),

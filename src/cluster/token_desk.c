@@ -29,6 +29,7 @@
 #include "cluster/token_desk.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/view_store.h"
@@ -260,13 +261,12 @@ ask_keeper(const TgMember *keeper, const TgTokenRequest *request)
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgLink	   *link = tg_link_open_until(keeper->dsn, keeper->name, until);
 	TgLinkParam params[] = {
+		tg_speaker_param(),
 		{psprintf("%d", request->action), 0, false},
-		{psprintf("%d", request->asker), 0, false},
-		{psprintf(INT64_FORMAT, (int64) request->epoch), 0, false},
 		{request->resource, 0, false},
 		{psprintf(INT64_FORMAT, request->token), 0, false}
 	};
-	char	   *text = tg_link_ask(link, "SELECT topgun_internal.token($1, $2, $3, $4, $5)::pg_catalog.text",
+	char	   *text = tg_link_ask(link, "SELECT topgun_internal.token($1, $2, $3, $4)::pg_catalog.text",
 								   lengthof(params), params);
 	int64		result = text == NULL ? 0 : strtoll(text, NULL, 10);
 
