@@ -22,6 +22,7 @@
 #include "clock/identity.h"
 #include "cluster/ballot.h"
 #include "cluster/campaign.h"
+#include "cluster/phantom.h"
 #include "cluster/view_vote.h"
 #include "miscadmin.h"
 #include "transport/gate.h"
@@ -305,6 +306,8 @@ static bool
 promise_own(TgCampaign *campaign)
 {
 	TgNodeId	ids[TG_MAX_VOTERS];
+	TgNodeId	phantom = tg_phantom_of_two(campaign->base, campaign->self);
+	int			nids = 0;
 	TgVoter		voter;
 	bool		is_base;
 
@@ -316,8 +319,9 @@ promise_own(TgCampaign *campaign)
 		TgBallot	ballot = tg_ballot_next(tg_ballot_unpack(seen), campaign->self);
 
 		for (int i = 0; i < campaign->base->nmembers; i++)
-			ids[i] = campaign->base->members[i].node;
-		tg_tally_begin(&campaign->tally, ballot, ids, campaign->base->nmembers);
+			if (campaign->base->members[i].node != phantom)
+				ids[nids++] = campaign->base->members[i].node;
+		tg_tally_begin(&campaign->tally, ballot, ids, nids);
 		(void) tg_voter_promise(&voter, ballot);
 		tg_tally_add_promise(&campaign->tally, campaign->self, voter.accepted, voter.value);
 		tg_voter_save(&voter);
