@@ -25,6 +25,7 @@
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "cluster/candidate.h"
+#include "cluster/event.h"
 #include "cluster/token.h"
 #include "cluster/token_desk.h"
 #include "executor/spi.h"
@@ -185,6 +186,7 @@ issue(const TgTokenRequest *request, const TgTokenTime *now)
 	(void) tg_sql_run("UPDATE topgun.token SET holder = %d, token = " INT64_FORMAT " WHERE resource = %s",
 					  request->asker, token, quote_literal_cstr(request->resource));
 	XLogFlush(XactLastRecEnd);
+	tg_event_of_token("token_issued", request->asker, request->resource, token);
 	return token;
 }
 
@@ -195,6 +197,7 @@ release(const TgTokenRequest *request, const TgTokenTime *now)
 
 	if (!tg_token_is_valid(&record, request->token, now))
 		return 0;
+	tg_event_of_token("token_released", request->asker, request->resource, request->token);
 	return tg_sql_run("UPDATE topgun.token SET holder = 0 WHERE resource = %s",
 					  quote_literal_cstr(request->resource));
 }

@@ -118,8 +118,8 @@ tg_gate_refuse_copy(TgNodeId asker)
 	ereport(ERROR,
 			(errcode(ERRCODE_TG_FENCED),
 			 errmsg("node %d is fenced", asker),
-			 errdetail("It is a copy of the node that the cluster knows, or was restored from a backup."),
-			 errhint("Stop the copy, or use topgun.rejoin() on the restored node.")));
+			 errdetail("It is a copy of the node that the cluster knows, was restored from a backup, or is a standby that was promoted."),
+			 errhint("Stop the copy, or use topgun.rejoin() on the node that shall go on.")));
 }
 
 /*
