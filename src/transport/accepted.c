@@ -84,7 +84,7 @@ get_entry(TgNodeId node)
  * Refused lives as text, "counter/random counter/random ..".
  */
 static char *
-write_refused(const TgRefused * refused)
+write_refused(const TgRefused *refused)
 {
 	StringInfoData text;
 

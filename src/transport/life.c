@@ -29,7 +29,7 @@ tg_life_descends(const TgPulse *told, TgIncarnation known)
 }
 
 static bool
-descends_from_refused(const TgPulse *told, const TgRefused * refused)
+descends_from_refused(const TgPulse *told, const TgRefused *refused)
 {
 	for (int i = 0; i < refused->n; i++)
 		if (tg_incarnation_is(told->incarnation, refused->lives[i]) ||
@@ -44,7 +44,7 @@ descends_from_refused(const TgPulse *told, const TgRefused * refused)
  */
 TgLife
 tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest,
-			  const TgRefused * refused)
+			  const TgRefused *refused)
 {
 	if (known.counter == 0)
 		return TG_LIFE_NEXT;
@@ -60,7 +60,7 @@ tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest,
  * Is it one of them?
  */
 bool
-tg_refused_has(const TgRefused * refused, TgIncarnation life)
+tg_refused_has(const TgRefused *refused, TgIncarnation life)
 {
 	for (int i = 0; i < refused->n; i++)
 		if (tg_incarnation_is(refused->lives[i], life))
@@ -72,7 +72,7 @@ tg_refused_has(const TgRefused * refused, TgIncarnation life)
  * One more; the oldest may have to go for it.
  */
 void
-tg_refused_add(TgRefused * refused, TgIncarnation life)
+tg_refused_add(TgRefused *refused, TgIncarnation life)
 {
 	if (tg_refused_has(refused, life))
 		return;

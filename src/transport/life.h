@@ -25,12 +25,12 @@ typedef struct TgRefused
 {
 	int			n;
 	TgIncarnation lives[TG_MAX_REFUSED];	/* the newest first */
-}			TgRefused;
+} TgRefused;
 
 extern TgLife tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest,
-							const TgRefused * refused);
+							const TgRefused *refused);
 extern bool tg_life_descends(const TgPulse *told, TgIncarnation known);
-extern bool tg_refused_has(const TgRefused * refused, TgIncarnation life);
-extern void tg_refused_add(TgRefused * refused, TgIncarnation life);
+extern bool tg_refused_has(const TgRefused *refused, TgIncarnation life);
+extern void tg_refused_add(TgRefused *refused, TgIncarnation life);
 
 #endif							/* TG_TRANSPORT_LIFE_H */

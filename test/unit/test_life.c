@@ -49,7 +49,7 @@ give_stamp(Disk *disk)
 static void
 live(int rounds)
 {
-	const		TgRefused none = {0};
+	const TgRefused none = {0};
 
 	for (int round = 0; round < rounds; round++)
 	{
