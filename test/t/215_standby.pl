@@ -17,6 +17,8 @@ $cluster->wait_for_sync or die 'not in sync';
 
 my $member = $cluster->node(2);
 $member->backup('base');
+my $backup = $cluster->sql(2, 'SELECT clock_timestamp()');
+ok($cluster->wait_until(2, "SELECT clock_timestamp() > '$backup'::timestamptz + interval '3 s'"), 'the clock goes on beyond what the backup has reserved');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($member, 'base', has_streaming => 1);
 $standby->start;
