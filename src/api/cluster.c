@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "api/asker.h"
 #include "access/xact.h"
 #include "base/failpoint.h"
 #include "clock/epoch.h"
@@ -209,7 +210,9 @@ topgun_wait_for_sync(PG_FUNCTION_ARGS)
 Datum
 topgun_sync_state(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(tg_sync_state_text(PG_GETARG_INT32(0))));
+	TgSpeaker	asker = tg_asker_require(PG_GETARG_BYTEA_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(tg_sync_state_text(asker.node)));
 }
 
 /*

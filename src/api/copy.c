@@ -27,7 +27,7 @@ read_request(FunctionCallInfo fcinfo, TgRangeRequest *request)
 	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	is_sound = tg_wire_read_range(&reader, request);
-	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
+	tg_asker_check(is_sound, &request->asker);
 }
 
 /*

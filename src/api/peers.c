@@ -72,10 +72,10 @@ accept_pull(bytea *bytes, TgPullRequest *request)
 	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	is_sound = tg_wire_read_pull(&reader, request);
-	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
-	tg_ack_wake(tg_peer_set_acknowledged(request->asker, request->flushed, request->in_step,
+	tg_asker_check(is_sound, &request->asker);
+	tg_ack_wake(tg_peer_set_acknowledged(request->asker.node, request->flushed, request->in_step,
 										 request->settled));
-	greet(request->asker);
+	greet(request->asker.node);
 }
 
 /*
@@ -154,7 +154,7 @@ topgun_copy(PG_FUNCTION_ARGS)
 	tg_asker_require_primary();
 	tg_reader_init(&reader, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 	is_sound = tg_wire_read_copy(&reader, &request);
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
+	tg_asker_check(is_sound, &request.asker);
 	return to_bytea(tg_answer_copy(&request));
 }
 
@@ -189,24 +189,26 @@ topgun_database_identity(PG_FUNCTION_ARGS)
 }
 
 /*
- * topgun_internal.cursors(): where a new member starts to read journals.
+ * topgun_internal.cursors(asker): where a new member starts to read journals.
  */
 Datum
 topgun_cursors(PG_FUNCTION_ARGS)
 {
-	tg_asker_require_primary();
+	(void) tg_asker_require(PG_GETARG_BYTEA_PP(0));
 	return to_bytea(tg_cursors_tell());
 }
 
 /*
- * topgun_internal.fingerprint(table_id): of its columns and key, NULL if the
+ * topgun_internal.fingerprint(asker, table_id): of its columns and key, NULL if the
  * table is not here.
  */
 Datum
 topgun_fingerprint(PG_FUNCTION_ARGS)
 {
-	char	   *fingerprint = tg_fingerprint_text(PG_GETARG_INT32(0));
+	char	   *fingerprint;
 
+	(void) tg_asker_require(PG_GETARG_BYTEA_PP(0));
+	fingerprint = tg_fingerprint_text(PG_GETARG_INT32(1));
 	if (fingerprint == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(fingerprint));

@@ -48,7 +48,7 @@ topgun_tree(PG_FUNCTION_ARGS)
 	TgTreeRequest request;
 	bool		is_sound = tg_wire_read_tree(&reader, &request);
 
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
+	tg_asker_check(is_sound, &request.asker);
 	return to_bytea(tg_answer_tree(&request));
 }
 
@@ -75,7 +75,7 @@ topgun_leaf_keys(PG_FUNCTION_ARGS)
 	TgKeysRequest *request = palloc(sizeof(TgKeysRequest));
 	bool		is_sound = tg_wire_read_keys(&reader, request);
 
-	tg_asker_check(is_sound, request->asker, request->epoch, request->incarnation);
+	tg_asker_check(is_sound, &request->asker);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	tg_answer_keys(request, emit_chunk, fcinfo->resultinfo);
 	PG_RETURN_VOID();
@@ -91,7 +91,7 @@ topgun_versions(PG_FUNCTION_ARGS)
 	TgVersionsRequest request;
 	bool		is_sound = tg_wire_read_versions(&reader, &request);
 
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
+	tg_asker_check(is_sound, &request.asker);
 	return to_bytea(tg_answer_versions(&request));
 }
 
@@ -121,7 +121,7 @@ topgun_row_states(PG_FUNCTION_ARGS)
 	TgRowsRequest request;
 	bool		is_sound = tg_wire_read_rows(&reader, &request);
 
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
+	tg_asker_check(is_sound, &request.asker);
 	return to_bytea(tg_answer_rows(&request));
 }
 
@@ -135,6 +135,6 @@ topgun_restamp(PG_FUNCTION_ARGS)
 	TgRowsRequest request;
 	bool		is_sound = tg_wire_read_rows(&reader, &request);
 
-	tg_asker_check(is_sound, request.asker, request.epoch, request.incarnation);
+	tg_asker_check(is_sound, &request.asker);
 	PG_RETURN_INT32(tg_answer_restamp(&request));
 }

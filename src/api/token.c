@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "api/asker.h"
 #include "base/error.h"
 #include "cluster/token_desk.h"
 #include "fmgr.h"
@@ -62,25 +63,25 @@ topgun_release_token(PG_FUNCTION_ARGS)
 }
 
 /*
- * topgun_internal.token(action, asker, epoch, resource, token): for a member
- * that asks for a resource that we look after.
+ * topgun_internal.token(asker, action, resource, token): for a member asks
+ * for a resource that we look after.
  */
 Datum
 topgun_token(PG_FUNCTION_ARGS)
 {
-	int			action = PG_GETARG_INT32(0);
+	TgSpeaker	asker = tg_asker_require(PG_GETARG_BYTEA_PP(0));
+	int			action = PG_GETARG_INT32(1);
 	TgTokenRequest request = {
 		.action = action,
-		.asker = PG_GETARG_INT32(1),
-		.epoch = PG_GETARG_INT64(2),
-		.resource = text_to_cstring(PG_GETARG_TEXT_PP(3)),
-		.token = PG_GETARG_INT64(4)
+		.asker = asker.node,
+		.epoch = asker.epoch,
+		.resource = text_to_cstring(PG_GETARG_TEXT_PP(2)),
+		.token = PG_GETARG_INT64(3)
 	};
 
 	if (action < TG_TOKEN_ISSUE || action > TG_TOKEN_RELEASE)
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_PROTOCOL),
 				 errmsg("unknown action %d of a token", action)));
-	PreventCommandDuringRecovery("answering a peer");
 	PG_RETURN_INT64(tg_token_answer(&request));
 }

@@ -9,6 +9,7 @@
 
 #include "access/relation.h"
 #include "access/xlog.h"
+#include "api/asker.h"
 #include "api/tree.h"
 #include "catalog/partition.h"
 #include "clock/identity.h"
@@ -80,13 +81,15 @@ topgun_merkle_root(PG_FUNCTION_ARGS)
 }
 
 /*
- * topgun_internal.tree_roots(): the roots of all trees as of now, one line a
- * table, for a member that compares.
+ * topgun_internal.tree_roots(asker): the roots of all trees as of now, one line
+ * a table, for a member that compares; or tree_roots() for this node.
  */
 Datum
 topgun_tree_roots(PG_FUNCTION_ARGS)
 {
 	PreventCommandDuringRecovery("answering a peer");
+	if (PG_NARGS() > 0)
+		(void) tg_asker_require(PG_GETARG_BYTEA_PP(0));
 	PG_RETURN_TEXT_P(cstring_to_text(tg_tree_roots_text()));
 }
 

@@ -22,6 +22,7 @@
 #include "clock/epoch.h"
 #include "port/atomics.h"
 #include "portability/instr_time.h"
+#include "storage/spin.h"
 
 #define FENCE_BITS			3
 #define FENCES				((UINT64CONST(1) << FENCE_BITS) - 1)
@@ -35,6 +36,8 @@ typedef struct EpochShared
 	pg_atomic_uint64 began_us[TG_MAX_DATABASES];	/* of the epoch, by the
 													 * monotonic clock; 0: it
 													 * was there at our start */
+	slock_t		mutex;			/* of all below */
+	TgEpochId	ids[TG_MAX_DATABASES];	/* may be a moment behind the words */
 } EpochShared;
 
 static EpochShared *shared = NULL;
@@ -75,6 +78,34 @@ TgEpoch
 tg_epoch_current(void)
 {
 	return Max(EPOCH_OF(read_word()), TG_FIRST_EPOCH);
+}
+
+/*
+ * The same with the id of its view, for what is said to peers.  Just after a
+ * change it may still be the epoch before.
+ */
+TgEpochId
+tg_epoch_id(void)
+{
+	TgEpochId	id;
+
+	(void) read_word();
+	SpinLockAcquire(&shared->mutex);
+	id = shared->ids[tg_database_slot()];
+	SpinLockRelease(&shared->mutex);
+	id.epoch = Max(id.epoch, TG_FIRST_EPOCH);
+	return id;
+}
+
+static void
+set_id(TgEpochId id)
+{
+	TgEpochId  *ours = &shared->ids[tg_database_slot()];
+
+	SpinLockAcquire(&shared->mutex);
+	if (ours->epoch < id.epoch)
+		*ours = id;
+	SpinLockRelease(&shared->mutex);
 }
 
 /*
@@ -125,13 +156,11 @@ tg_epoch_require_writable(void)
 }
 
 /*
- * Take over a decision about the view.  A later epoch always wins; within one
- * epoch, the permission to write can only be lost.  So a delayed decision
- * cannot undo a newer one, and a fence never waits for a new epoch.  The other
- * fences stay as they are.
+ * A later epoch always wins; within one epoch, the permission to write can only
+ * be lost.  The other fences stay as they are.
  */
-void
-tg_epoch_advance(TgEpoch epoch, bool writable)
+static void
+advance_word(TgEpoch epoch, bool writable)
 {
 	pg_atomic_uint64 *word = my_word();
 	uint64		old = pg_atomic_read_u64(word);
@@ -151,6 +180,29 @@ tg_epoch_advance(TgEpoch epoch, bool writable)
 			break;
 		}
 	}
+}
+
+/*
+ * Take over a decision about the view.  A delayed one cannot undo a newer one,
+ * and a fence never waits for a new epoch.
+ */
+void
+tg_epoch_advance(TgEpoch epoch, uint64 view_id, bool writable)
+{
+	TgEpochId	id = {epoch, view_id};
+
+	advance_word(epoch, writable);
+	set_id(id);
+}
+
+/*
+ * Put up the fence of the view, if this is still our epoch.
+ */
+void
+tg_epoch_fence(TgEpoch epoch)
+{
+	if (epoch == tg_epoch_current())
+		advance_word(epoch, false);
 }
 
 /*
@@ -187,6 +239,9 @@ void
 tg_epoch_forget(void)
 {
 	pg_atomic_write_u64(my_word(), 0);
+	SpinLockAcquire(&shared->mutex);
+	memset(&shared->ids[tg_database_slot()], 0, sizeof(TgEpochId));
+	SpinLockRelease(&shared->mutex);
 }
 
 /*
@@ -212,6 +267,8 @@ tg_epoch_shmem_attach(void *ptr, bool found)
 	shared = ptr;
 	if (found)
 		return;
+	memset(shared->ids, 0, sizeof(shared->ids));
+	SpinLockInit(&shared->mutex);
 	for (int i = 0; i < TG_MAX_DATABASES; i++)
 	{
 		pg_atomic_init_u64(&shared->words[i], 0);

@@ -20,11 +20,20 @@ typedef enum TgFence
 	TG_FENCE_CLOCK = 4			/* our clock is too far ahead of a majority's */
 } TgFence;
 
+/* Epochs may have the same number after a view was forced, ids never. */
+typedef struct TgEpochId
+{
+	TgEpoch		epoch;
+	uint64		view_id;		/* 0: there is no view */
+} TgEpochId;
+
 extern TgEpoch tg_epoch_current(void);
+extern TgEpochId tg_epoch_id(void);
 extern int64 tg_epoch_age_ms(void);
 extern bool tg_epoch_has_fence(TgFence fence);
 extern void tg_epoch_require_writable(void);
-extern void tg_epoch_advance(TgEpoch epoch, bool writable);
+extern void tg_epoch_advance(TgEpoch epoch, uint64 view_id, bool writable);
+extern void tg_epoch_fence(TgEpoch epoch);
 extern void tg_epoch_set_fence(TgFence fence, bool is_up);
 extern void tg_epoch_forget(void);
 

@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -143,12 +144,16 @@ read_file(void)
 }
 
 /*
- * Make sure that "stamp" lies below the ceiling on disk.
+ * Make sure that "stamp" lies below the ceiling on disk.  A standby gives no
+ * stamps that last: its file stays that of the backup which it was made of, so
+ * that it shows, once promoted, that it may not have all that its primary gave.
  */
 static void
 reserve(TgStamp stamp)
 {
 	if (likely(stamp < pg_atomic_read_u64(&shared->ceiling)))
+		return;
+	if (RecoveryInProgress())
 		return;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);

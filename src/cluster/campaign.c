@@ -22,8 +22,10 @@
 #include "clock/identity.h"
 #include "cluster/ballot.h"
 #include "cluster/campaign.h"
+#include "cluster/phantom.h"
 #include "cluster/view_vote.h"
 #include "miscadmin.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/peer.h"
@@ -52,6 +54,7 @@ struct TgCampaign
 	const TgView *base;
 	TgBytes		base_bytes;
 	TgNodeId	self;
+	TgSpeaker	speaker;		/* we, as voters know us */
 	TgNodeId	suspect;
 	int			nvoters;
 	Voter		voters[TG_MAX_MEMBERS];
@@ -143,7 +146,8 @@ tg_campaign_begin(const TgView *base, TgNodeId suspect)
 	campaign->context = context;
 	campaign->base = base;
 	campaign->base_bytes = tg_view_bytes(base);
-	campaign->self = tg_node_id();
+	campaign->speaker = tg_speaker_self();
+	campaign->self = campaign->speaker.node;
 	campaign->suspect = suspect;
 	find_voters(campaign);
 	MemoryContextSwitchTo(old);
@@ -302,6 +306,8 @@ static bool
 promise_own(TgCampaign *campaign)
 {
 	TgNodeId	ids[TG_MAX_VOTERS];
+	TgNodeId	phantom = tg_phantom_of_two(campaign->base, campaign->self);
+	int			nids = 0;
 	TgVoter		voter;
 	bool		is_base;
 
@@ -313,8 +319,9 @@ promise_own(TgCampaign *campaign)
 		TgBallot	ballot = tg_ballot_next(tg_ballot_unpack(seen), campaign->self);
 
 		for (int i = 0; i < campaign->base->nmembers; i++)
-			ids[i] = campaign->base->members[i].node;
-		tg_tally_begin(&campaign->tally, ballot, ids, campaign->base->nmembers);
+			if (campaign->base->members[i].node != phantom)
+				ids[nids++] = campaign->base->members[i].node;
+		tg_tally_begin(&campaign->tally, ballot, ids, nids);
 		(void) tg_voter_promise(&voter, ballot);
 		tg_tally_add_promise(&campaign->tally, campaign->self, voter.accepted, voter.value);
 		tg_voter_save(&voter);
@@ -347,7 +354,7 @@ collect_promises(TgCampaign *campaign)
 {
 	TgVoteRequest request = {
 		.kind = TG_MESSAGE_PROMISE,
-		.asker = campaign->self,
+		.asker = campaign->speaker,
 		.ballot = tg_ballot_pack(campaign->tally.ballot),
 		.suspect = campaign->suspect,
 		.base = campaign->base_bytes
@@ -369,7 +376,7 @@ collect_votes(TgCampaign *campaign, TgBytes value)
 {
 	TgVoteRequest request = {
 		.kind = TG_MESSAGE_ACCEPT,
-		.asker = campaign->self,
+		.asker = campaign->speaker,
 		.ballot = tg_ballot_pack(campaign->tally.ballot),
 		.base = campaign->base_bytes,
 		.value = value

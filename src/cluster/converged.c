@@ -17,6 +17,7 @@
 #include "clock/identity.h"
 #include "cluster/converged.h"
 #include "digest/tree_store.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/state.h"
@@ -102,7 +103,8 @@ ask(void *arg)
 	Question   *question = arg;
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgLink	   *link = tg_link_open_until(question->member->dsn, question->member->name, until);
-	char	   *roots = tg_link_ask(link, "SELECT topgun_internal.tree_roots()", 0, NULL);
+	TgLinkParam param = tg_speaker_param();
+	char	   *roots = tg_link_ask(link, "SELECT topgun_internal.tree_roots($1)", 1, &param);
 
 	if (roots == NULL)
 		ereport(ERROR,
@@ -123,7 +125,7 @@ roots_of(TgMember *member)
 
 	if (error == NULL)
 		return question.roots;
-	if (!tg_link_is_absence(error->sqlerrcode))
+	if (!tg_link_is_absence(error->sqlerrcode) && error->sqlerrcode != ERRCODE_TG_STALE_EPOCH)
 		ReThrowError(error);
 	ereport(NOTICE,
 			(errcode(error->sqlerrcode),

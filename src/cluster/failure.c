@@ -14,15 +14,39 @@
 #include "clock/epoch.h"
 #include "cluster/detector.h"
 #include "cluster/failure.h"
+#include "cluster/phantom.h"
 #include "cluster/view_errand.h"
 #include "transport/member.h"
 
 #define TURN_MS			5000	/* until the next one tries to remove a node */
+#define PATIENCE		3		/* with a node that is joining, as if one that
+								 * has failed had this many times longer */
+
+/*
+ * Are these two members, one of which has never been heard of?
+ */
+static bool
+is_pair_with_phantom(const List *members, TgNodeId self)
+{
+	int			nactive = 0;
+	int			nphantoms = 0;
+	ListCell   *lc;
+
+	foreach(lc, members)
+	{
+		TgMember   *member = lfirst(lc);
+
+		nactive += member->is_active;
+		nphantoms += member->node != self && tg_is_phantom(member);
+	}
+	return nactive == 2 && nphantoms == 1;
+}
 
 /*
  * See whether clients may still write here: not if we do not hear of a
  * majority of these members, or if our clock, the one that stamps are made of,
- * is too far ahead of those of a majority.
+ * is too far ahead of those of a majority.  A phantom that we decide without is
+ * not missed.
  */
 void
 tg_failure_set_fences(const List *members, const TgPulse *own)
@@ -50,7 +74,7 @@ tg_failure_set_fences(const List *members, const TgPulse *own)
 				nbehind++;
 		}
 	}
-	tg_epoch_set_fence(TG_FENCE_MINORITY, nheard * 2 <= nmembers);
+	tg_epoch_set_fence(TG_FENCE_MINORITY, nheard * 2 <= nmembers && !is_pair_with_phantom(members, own->sender));
 	tg_epoch_set_fence(TG_FENCE_CLOCK, nbehind * 2 > nmembers);
 }
 
@@ -114,7 +138,8 @@ remove_failed(const List *members, const TgPulse *own)
 
 		if (!member->is_active || !tg_detector_get(member->node, &peer))
 			continue;
-		if (peer.is_confirmed && peer.suspected_for_ms >= wait_ms)
+		if (peer.is_confirmed &&
+			peer.suspected_for_ms >= wait_ms * (tg_is_phantom(member) ? PATIENCE : 1))
 		{
 			tg_view_evict_begin(member->node);
 			return;

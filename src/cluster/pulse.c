@@ -13,15 +13,12 @@
 #include "clock/monotonic.h"
 #include "clock/node_clock.h"
 #include "cluster/detector.h"
+#include "cluster/event.h"
 #include "cluster/pulse.h"
-#include "commands/async.h"
 #include "transport/accepted.h"
 #include "transport/incarnation.h"
 #include "transport/view_store.h"
-#include "utils/json.h"
 #include "utils/timestamp.h"
-
-#define CHANNEL			"topgun"
 
 /*
  * Our own pulse.  Needs a transaction.
@@ -50,7 +47,7 @@ tg_pulse_refused(const char *peer, const char *reason, TgEpoch asked)
 {
 	if (tg_epoch_has_fence(TG_FENCE_VIEW) || asked != tg_epoch_current())
 		return;
-	tg_epoch_advance(asked, false);
+	tg_epoch_fence(asked);
 	ereport(WARNING,
 			(errcode(ERRCODE_TG_FENCED),
 			 errmsg("this node is fenced"),
@@ -85,7 +82,7 @@ is_accepted(const TgPulse *answer, int64 sent_ms)
 				 errmsg("node %d is refused", answer->sender),
 				 life == TG_LIFE_COPY ?
 				 errdetail("It does not descend from the node that this one knows.") :
-				 errdetail("It was restored from a backup: its clock is older than what this node knows of it."),
+				 errdetail("It was restored from a backup, or is a standby that was promoted: its clock is older than what this node knows of it."),
 				 errhint("Use topgun.rejoin() on that node.")));
 	return false;
 }
@@ -114,19 +111,6 @@ tg_pulse_heard(const TgPulse *answer, const TgPulseTimes *times)
 	return tg_detector_heartbeat(answer->sender, tg_monotonic_ms(), &heartbeat);
 }
 
-static void
-notify(TgNodeId node, const char *name, const char *event)
-{
-	StringInfoData payload;
-
-	initStringInfo(&payload);
-	appendStringInfo(&payload, "{\"event\": \"%s\", \"node_id\": %d, \"name\": ", event, node);
-	escape_json(&payload, name);
-	appendStringInfoChar(&payload, '}');
-	Async_Notify(CHANNEL, payload.data);
-	pfree(payload.data);
-}
-
 /*
  * Tell people and programs what has happened to a peer.  Needs a transaction.
  */
@@ -138,18 +122,18 @@ tg_pulse_tell(TgNodeId node, const char *name, TgPhiEvent event)
 		case TG_PHI_SUSPECTED:
 			ereport(LOG,
 					(errmsg("node \"%s\" is suspected to have failed", name)));
-			notify(node, name, "suspected");
+			tg_event_of_node("suspected", node, name);
 			break;
 		case TG_PHI_CONFIRMED:
 			ereport(LOG,
 					(errmsg("node \"%s\" has failed", name),
 					 errdetail("It has been suspected for topgun.confirmation_timeout.")));
-			notify(node, name, "confirmed");
+			tg_event_of_node("confirmed", node, name);
 			break;
 		case TG_PHI_RECOVERED:
 			ereport(LOG,
 					(errmsg("node \"%s\" is back", name)));
-			notify(node, name, "recovered");
+			tg_event_of_node("recovered", node, name);
 			break;
 		case TG_PHI_NOTHING:
 			break;

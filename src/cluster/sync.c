@@ -21,6 +21,7 @@
 #include "journal/read.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/peer.h"
@@ -114,15 +115,13 @@ open_link(Awaited *awaited, TimestampTz deadline)
 }
 
 static void
-ask_member(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
+ask_member(Awaited *awaited, TimestampTz deadline, SyncState *state)
 {
-	char		asker[16];
-	TgLinkParam param = {asker, 0, false};
+	TgLinkParam param = tg_speaker_param();
 	char	   *text;
 
 	if (awaited->link == NULL)
 		open_link(awaited, deadline);
-	snprintf(asker, sizeof(asker), "%d", self);
 	text = tg_link_ask(awaited->link, "SELECT topgun_internal.sync_state($1)", 1, &param);
 
 	if (text == NULL || sscanf(text, UINT64_FORMAT " " UINT64_FORMAT " %d %d",
@@ -134,23 +133,23 @@ ask_member(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *sta
 }
 
 /*
- * Ask a member; a failure to reach it means "not yet".  Nothing is open but
- * the link, which is dropped.
+ * Ask a member; a failure to reach it means "not yet", and so does another epoch.
+ * Nothing is open but the link, which is dropped.
  */
 static bool
-try_ask(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
+try_ask(Awaited *awaited, TimestampTz deadline, SyncState *state)
 {
 	MemoryContext old = CurrentMemoryContext;
 	volatile bool answered = true;
 
 	PG_TRY();
 	{
-		ask_member(awaited, self, deadline, state);
+		ask_member(awaited, deadline, state);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(old);
-		if (!tg_link_is_absence(geterrcode()))
+		if (!tg_link_is_absence(geterrcode()) && geterrcode() != ERRCODE_TG_STALE_EPOCH)
 			PG_RE_THROW();
 		FlushErrorState();
 		MemoryContextReset(awaited->context);
@@ -162,12 +161,11 @@ try_ask(Awaited *awaited, TgNodeId self, TimestampTz deadline, SyncState *state)
 }
 
 static bool
-is_in_step(Awaited *awaited, TgNodeId self, TgPosition our_last, int our_tables,
-		   TimestampTz deadline)
+is_in_step(Awaited *awaited, TgPosition our_last, int our_tables, TimestampTz deadline)
 {
 	SyncState	state;
 
-	if (!try_ask(awaited, self, deadline, &state))
+	if (!try_ask(awaited, deadline, &state))
 		return false;
 	if (our_tables == ONLY_OURS)
 		return state.merged >= our_last;
@@ -239,7 +237,7 @@ wait_for(long timeout_ms, bool only_ours)
 			out = 0;
 		}
 		while (waiting_for < npeers && out == 0 &&
-			   is_in_step(&peers[waiting_for], self, our_last, tables, deadline))
+			   is_in_step(&peers[waiting_for], our_last, tables, deadline))
 			waiting_for++;
 		is_done = waiting_for == npeers && out == 0;
 		if (is_done || GetCurrentTimestamp() >= deadline)

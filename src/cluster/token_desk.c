@@ -25,10 +25,12 @@
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "cluster/candidate.h"
+#include "cluster/event.h"
 #include "cluster/token.h"
 #include "cluster/token_desk.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/view_store.h"
@@ -184,6 +186,7 @@ issue(const TgTokenRequest *request, const TgTokenTime *now)
 	(void) tg_sql_run("UPDATE topgun.token SET holder = %d, token = " INT64_FORMAT " WHERE resource = %s",
 					  request->asker, token, quote_literal_cstr(request->resource));
 	XLogFlush(XactLastRecEnd);
+	tg_event_of_token("token_issued", request->asker, request->resource, token);
 	return token;
 }
 
@@ -194,6 +197,7 @@ release(const TgTokenRequest *request, const TgTokenTime *now)
 
 	if (!tg_token_is_valid(&record, request->token, now))
 		return 0;
+	tg_event_of_token("token_released", request->asker, request->resource, request->token);
 	return tg_sql_run("UPDATE topgun.token SET holder = 0 WHERE resource = %s",
 					  quote_literal_cstr(request->resource));
 }
@@ -260,13 +264,12 @@ ask_keeper(const TgMember *keeper, const TgTokenRequest *request)
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tg_connect_timeout_ms);
 	TgLink	   *link = tg_link_open_until(keeper->dsn, keeper->name, until);
 	TgLinkParam params[] = {
+		tg_speaker_param(),
 		{psprintf("%d", request->action), 0, false},
-		{psprintf("%d", request->asker), 0, false},
-		{psprintf(INT64_FORMAT, (int64) request->epoch), 0, false},
 		{request->resource, 0, false},
 		{psprintf(INT64_FORMAT, request->token), 0, false}
 	};
-	char	   *text = tg_link_ask(link, "SELECT topgun_internal.token($1, $2, $3, $4, $5)::pg_catalog.text",
+	char	   *text = tg_link_ask(link, "SELECT topgun_internal.token($1, $2, $3, $4)::pg_catalog.text",
 								   lengthof(params), params);
 	int64		result = text == NULL ? 0 : strtoll(text, NULL, 10);
 

@@ -25,6 +25,7 @@
 #include "cluster/ballot.h"
 #include "cluster/campaign.h"
 #include "cluster/detector.h"
+#include "cluster/phantom.h"
 #include "cluster/view_change.h"
 #include "cluster/view_vote.h"
 #include "common/pg_prng.h"
@@ -121,10 +122,13 @@ is_made(const TgView *view, const TgViewChange *change)
  * agree with us?
  */
 static bool
-is_moot(const TgView *view, const TgViewChange *change)
+is_moot(const TgView *view, const Run *run)
 {
+	const TgViewChange *change = run->change;
+	bool		is_alone = view->nmembers <= 2 && tg_phantom_of_two(view, run->self) != change->node;
+
 	return change->reason == TG_VIEW_FAILURE &&
-		(view->nmembers <= 2 || !tg_detector_suspects(change->node));
+		(is_alone || !tg_detector_suspects(change->node));
 }
 
 static void
@@ -275,7 +279,7 @@ tg_view_change(const TgViewChange *change)
 		TgView	   *base = newest_view();
 
 		run.self = tg_node_id();
-		if (is_made(base, change) || is_moot(base, change))
+		if (is_made(base, change) || is_moot(base, &run))
 			return base;
 		require_possible(base, &run);
 		if (!attempt(base, &run))

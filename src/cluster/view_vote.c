@@ -18,9 +18,8 @@
 #include "clock/identity.h"
 #include "cluster/detector.h"
 #include "cluster/view_vote.h"
+#include "transport/gate.h"
 #include "utils/snapmgr.h"
-
-
 
 static void
 refuse_foreign(const TgView *theirs, const TgView *ours)
@@ -187,6 +186,7 @@ tg_vote_answer(const TgVoteRequest *request)
 	(void) tg_view_learn(base);
 	ours = tg_view_lock(&votes);
 	require_voter(ours);
+	tg_gate_check_life(&request->asker);
 
 	voter = tg_voter_from(&votes);
 	if (tg_view_order(base, ours) == TG_VIEW_SAME)

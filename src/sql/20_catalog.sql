@@ -51,9 +51,10 @@ CREATE TABLE topgun.peer_incarnation
 	since bigint NOT NULL,
 	counter bigint NOT NULL,
 	random bigint NOT NULL,
-	newest bigint NOT NULL
+	newest bigint NOT NULL,
+	refused text NOT NULL
 );
-COMMENT ON TABLE topgun.peer_incarnation IS 'the life of each peer that this node accepts, and the newest stamp of it';
+COMMENT ON TABLE topgun.peer_incarnation IS 'the life of each peer that this node accepts, the newest stamp of it, and lives that it refuses';
 REVOKE ALL ON topgun.peer_incarnation FROM PUBLIC;
 
 CREATE TABLE topgun.table_state

@@ -48,6 +48,11 @@ CREATE FUNCTION topgun_internal.tree_roots() RETURNS text
 COMMENT ON FUNCTION topgun_internal.tree_roots() IS
 	'the roots of all trees with all that is committed now, one line a table';
 
+CREATE FUNCTION topgun_internal.tree_roots(asker bytea) RETURNS text
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	AS 'MODULE_PATHNAME', 'topgun_tree_roots';
+COMMENT ON FUNCTION topgun_internal.tree_roots(bytea) IS 'for peers: the same';
+
 CREATE FUNCTION topgun.converged(rel regclass DEFAULT NULL) RETURNS boolean
 	LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_converged';

@@ -59,20 +59,20 @@ CREATE FUNCTION topgun_internal.database_identity() RETURNS text
 	AS 'MODULE_PATHNAME', 'topgun_database_identity';
 COMMENT ON FUNCTION topgun_internal.database_identity() IS 'what tells this database from all others';
 
-CREATE FUNCTION topgun_internal.cursors() RETURNS bytea
+CREATE FUNCTION topgun_internal.cursors(asker bytea) RETURNS bytea
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_cursors';
-COMMENT ON FUNCTION topgun_internal.cursors() IS 'where a new member starts to read everybody''s journal';
+COMMENT ON FUNCTION topgun_internal.cursors(bytea) IS 'where a new member starts to read everybody''s journal';
 
-CREATE FUNCTION topgun_internal.sync_state(asker int) RETURNS text
+CREATE FUNCTION topgun_internal.sync_state(asker bytea) RETURNS text
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_sync_state';
-COMMENT ON FUNCTION topgun_internal.sync_state(int) IS 'how far this node is, for a member that waits for it';
+COMMENT ON FUNCTION topgun_internal.sync_state(bytea) IS 'how far this node is, for a member that waits for it';
 
-CREATE FUNCTION topgun_internal.fingerprint(table_id int) RETURNS text
+CREATE FUNCTION topgun_internal.fingerprint(asker bytea, table_id int) RETURNS text
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_fingerprint';
-COMMENT ON FUNCTION topgun_internal.fingerprint(int) IS
+COMMENT ON FUNCTION topgun_internal.fingerprint(bytea, int) IS
 	'hash of the columns and the key of a replicated table; NULL if it is not here';
 
 CREATE FUNCTION topgun_internal.failpoint(name text, action text) RETURNS void

@@ -35,8 +35,8 @@ CREATE FUNCTION topgun.release_token(resource text, token bigint) RETURNS boolea
 COMMENT ON FUNCTION topgun.release_token(text, bigint) IS 'give the right to a resource back; false if there was none';
 REVOKE ALL ON FUNCTION topgun.release_token(text, bigint) FROM PUBLIC;
 
-CREATE FUNCTION topgun_internal.token(action int, asker int, epoch bigint, resource text, token bigint) RETURNS bigint
+CREATE FUNCTION topgun_internal.token(asker bytea, action int, resource text, token bigint) RETURNS bigint
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
 	AS 'MODULE_PATHNAME', 'topgun_token';
-COMMENT ON FUNCTION topgun_internal.token(int, int, bigint, text, bigint) IS
+COMMENT ON FUNCTION topgun_internal.token(bytea, int, text, bigint) IS
 	'for peers: issue, validate or release a token of a resource that we look after';

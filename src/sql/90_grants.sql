@@ -12,8 +12,8 @@ GRANT EXECUTE ON FUNCTION topgun_internal.node_status(), topgun_internal.peer_st
 GRANT EXECUTE ON PROCEDURE topgun_internal.wait_for_changes(bytea, int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.pull(bytea), topgun_internal.copy(bytea),
 	topgun_internal.copy_bounds(bytea), topgun_internal.copy_range(bytea),
-	topgun_internal.facts(), topgun_internal.admit(text, text, text), topgun_internal.database_identity(), topgun_internal.cursors(),
-	topgun_internal.sync_state(int), topgun_internal.tree_roots(), topgun_internal.fingerprint(int) TO topgun_peer;
+	topgun_internal.facts(), topgun_internal.admit(text, text, text), topgun_internal.database_identity(), topgun_internal.cursors(bytea),
+	topgun_internal.sync_state(bytea), topgun_internal.tree_roots(bytea), topgun_internal.fingerprint(bytea, int) TO topgun_peer;
 GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys(bytea),
 	topgun_internal.versions(bytea), topgun_internal.take(bytea),
 	topgun_internal.row_states(bytea), topgun_internal.restamp(bytea),
@@ -21,4 +21,4 @@ GRANT EXECUTE ON FUNCTION topgun_internal.tree(bytea), topgun_internal.leaf_keys
 GRANT EXECUTE ON FUNCTION topgun_internal.view(), topgun_internal.view_promise(bytea),
 	topgun_internal.view_accept(bytea), topgun_internal.view_learn(bytea),
 	topgun_internal.readmit(int, text, bigint),
-	topgun_internal.token(int, int, bigint, text, bigint) TO topgun_peer;
+	topgun_internal.token(bytea, int, text, bigint) TO topgun_peer;

@@ -8,7 +8,8 @@
  * to our own pulses make a life accepted, see transport/life.c.  What somebody
  * claims in a request is compared with that.  A claim that is new waits until
  * a pulse that was sent after it has been answered: by the same life, which
- * then is judged, or by another, and then it is a copy that speaks.
+ * then is judged, or by another, and then it is a copy that speaks.  What was
+ * refused is stored, too: a restart of this node must not make it welcome.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +34,7 @@ typedef struct AcceptedEntry
 	TgStamp		newest;			/* stamp of the node that we know of */
 	TgStamp		saved_newest;
 	bool		must_save;
-	TgIncarnation refused;		/* counter 0: none */
+	TgRefused	refused;
 	TgIncarnation claimed;		/* counter 0: none */
 	int64		claimed_ms;
 } AcceptedEntry;
@@ -79,6 +80,40 @@ get_entry(TgNodeId node)
 	return entry;
 }
 
+/*
+ * Refused lives as text, "counter/random counter/random ..".
+ */
+static char *
+write_refused(const TgRefused *refused)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < refused->n; i++)
+		appendStringInfo(&text, "%s%u/" UINT64_FORMAT, i > 0 ? " " : "",
+						 refused->lives[i].counter, refused->lives[i].random);
+	return text.data;
+}
+
+static TgRefused
+read_refused(const char *text)
+{
+	TgRefused	refused = {0};
+	unsigned int counter;
+	unsigned long long random;
+	int			len;
+
+	while (refused.n < TG_MAX_REFUSED && sscanf(text, "%u/%llu%n", &counter, &random, &len) == 2)
+	{
+		refused.lives[refused.n++] = (TgIncarnation)
+		{
+			counter, random
+		};
+		text	  +=len;
+	}
+	return refused;
+}
+
 static void
 load_row(HeapTuple row, TupleDesc desc)
 {
@@ -91,6 +126,7 @@ load_row(HeapTuple row, TupleDesc desc)
 	entry->known.counter = (uint32) DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
 	entry->known.random = (uint64) DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
 	entry->newest = entry->saved_newest = (TgStamp) DatumGetInt64(SPI_getbinval(row, desc, 5, &isnull));
+	entry->refused = read_refused(SPI_getvalue(row, desc, 6));
 }
 
 /*
@@ -106,7 +142,7 @@ load(void)
 		return;
 
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	(void) tg_sql_run("SELECT node_id, since, counter, random, newest FROM topgun.peer_incarnation");
+	(void) tg_sql_run("SELECT node_id, since, counter, random, newest, refused FROM topgun.peer_incarnation");
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (!shared->is_loaded[slot])
 	{
@@ -136,7 +172,7 @@ tg_accepted_claim(TgNodeId node, TgIncarnation incarnation, int64 now_ms)
 		claim = TG_CLAIM_GOOD;
 	else if (incarnation.counter == 0)
 		claim = TG_CLAIM_OPEN;
-	else if (tg_incarnation_is(entry->refused, incarnation) ||
+	else if (tg_refused_has(&entry->refused, incarnation) ||
 			 incarnation.counter <= entry->known.counter)
 		claim = TG_CLAIM_REFUSED;
 	else if (tg_incarnation_is(entry->claimed, incarnation))
@@ -149,6 +185,19 @@ tg_accepted_claim(TgNodeId node, TgIncarnation incarnation, int64 now_ms)
 	}
 	LWLockRelease(shared->lock);
 	return claim;
+}
+
+/*
+ * True if that is news.  Lock held.
+ */
+static bool
+refuse(AcceptedEntry *entry, TgIncarnation life)
+{
+	if (tg_refused_has(&entry->refused, life))
+		return false;
+	tg_refused_add(&entry->refused, life);
+	entry->must_save = true;
+	return true;
 }
 
 /*
@@ -169,26 +218,23 @@ tg_accepted_judge(const TgPulse *told, int64 sent_ms, bool *is_news)
 	entry = get_entry(told->sender);
 	if (entry != NULL)
 	{
-		life = tg_life_judge(told, entry->known, entry->newest);
+		life = tg_life_judge(told, entry->known, entry->newest, &entry->refused);
 		if (life == TG_LIFE_NEXT)
 		{
 			*is_news = entry->must_save = true;
 			entry->known = told->incarnation;
-			entry->refused.counter = 0;
 		}
-		else if (life != TG_LIFE_KNOWN && !tg_incarnation_is(entry->refused, told->incarnation))
-		{
-			*is_news = true;
-			entry->refused = told->incarnation;
-		}
+		else if (life != TG_LIFE_KNOWN)
+			*is_news = refuse(entry, told->incarnation);
 		if (life <= TG_LIFE_NEXT)
 			entry->newest = Max(entry->newest, told->clock);
 
 		/* who claimed to be the node, and is not the one that answers? */
 		if (entry->claimed.counter != 0 && sent_ms > entry->claimed_ms)
 		{
-			if (!tg_incarnation_is(entry->claimed, told->incarnation))
-				entry->refused = entry->claimed;
+			if (!tg_incarnation_is(entry->claimed, told->incarnation) &&
+				!tg_life_descends(told, entry->claimed))
+				(void) refuse(entry, entry->claimed);
 			entry->claimed.counter = 0;
 		}
 	}
@@ -231,6 +277,27 @@ tg_accepted_observe(TgNodeId node, TgStamp stamp)
 	if (entry != NULL)
 		entry->newest = Max(entry->newest, stamp);
 	LWLockRelease(shared->lock);
+}
+
+/*
+ * Has the node ever answered, since it became a member?  True also if that is
+ * not known yet.
+ */
+bool
+tg_accepted_has_lived(TgNodeId node)
+{
+	int			slot = tg_database_slot();
+	bool		has_lived = true;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	if (shared->is_loaded[slot])
+	{
+		AcceptedEntry *entry = find_entry(node);
+
+		has_lived = entry != NULL && entry->known.counter != 0;
+	}
+	LWLockRelease(shared->lock);
+	return has_lived;
 }
 
 static bool
@@ -285,12 +352,14 @@ tg_accepted_save(void)
 		}
 		LWLockRelease(shared->lock);
 		if (must_save)
-			(void) tg_sql_run("INSERT INTO topgun.peer_incarnation (node_id, since, counter, random, newest) "
-							  "VALUES (%d, " INT64_FORMAT ", %u, " INT64_FORMAT ", " INT64_FORMAT ") "
+			(void) tg_sql_run("INSERT INTO topgun.peer_incarnation (node_id, since, counter, random, newest, refused) "
+							  "VALUES (%d, " INT64_FORMAT ", %u, " INT64_FORMAT ", " INT64_FORMAT ", '%s') "
 							  "ON CONFLICT (node_id) DO UPDATE SET since = excluded.since, "
-							  "counter = excluded.counter, random = excluded.random, newest = excluded.newest",
+							  "counter = excluded.counter, random = excluded.random, newest = excluded.newest, "
+							  "refused = excluded.refused",
 							  entry.node, (int64) entry.since, entry.known.counter,
-							  (int64) entry.known.random, (int64) entry.newest);
+							  (int64) entry.known.random, (int64) entry.newest,
+							  write_refused(&entry.refused));
 	}
 	tg_sql_end(&session);
 }

@@ -23,6 +23,7 @@ typedef enum TgClaim
 extern TgClaim tg_accepted_claim(TgNodeId node, TgIncarnation incarnation, int64 now_ms);
 extern TgLife tg_accepted_judge(const TgPulse *told, int64 sent_ms, bool *is_news);
 extern void tg_accepted_renew(TgNodeId node, TgEpoch since);
+extern bool tg_accepted_has_lived(TgNodeId node);
 extern void tg_accepted_observe(TgNodeId node, TgStamp stamp);
 extern bool tg_accepted_must_save(void);
 extern void tg_accepted_save(void);

@@ -26,7 +26,7 @@
 #include "row/truncation.h"
 #include "transport/ack.h"
 #include "transport/answer.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/version.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -141,7 +141,7 @@ read_journal(Answer *answer)
 	while (tg_journal_next(reader, &piece))
 	{
 		add_keys(answer, piece.entries,
-				 piece.merged_from == request->asker && !request->give_back);
+				 piece.merged_from == request->asker.node && !request->give_back);
 		take_advance(answer, &piece);
 		answer->head.cursor = piece.cursor;
 		if (answer->nkeys >= answer->max_keys)
@@ -281,9 +281,7 @@ start_answer(Answer *answer, const TgPullRequest *request, int max_keys)
 	TG_FAILPOINT("answer-after-horizon");
 	answer->snapshot = RegisterSnapshot(GetLatestSnapshot());
 
-	answer->head.sender = answer->node;
-	answer->head.epoch = request->epoch;
-	answer->head.incarnation = tg_incarnation_current();
+	answer->head.sender = tg_speaker_to(&request->asker);
 	answer->head.cursor = request->cursor;
 	answer->head.last_position = tg_inflight_last_position();
 	answer->head.vector = tg_vector_create();

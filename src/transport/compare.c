@@ -21,7 +21,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "transport/compare.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/peer.h"
 #include "transport/tree_now.h"
 #include "utils/memutils.h"
@@ -146,9 +146,7 @@ static void
 ask(TgLink *link, const TgMember *peer, TgTreeQuestion *question, TgLook *look, TgTreePart *part)
 {
 	TgTreeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.kind = TG_SCAN_STAMPS,
 		.nquestions = 1,
 		.questions = question
@@ -289,9 +287,7 @@ static TgCursor
 ask_merged(TgLink *link, const TgMember *peer)
 {
 	TgTreeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.kind = TG_SCAN_STAMPS
 	};
 	TgTreeAnswer answer;

@@ -35,7 +35,7 @@
 #include "row/truncation.h"
 #include "tcop/dest.h"
 #include "transport/copy.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/merge_answer.h"
 #include "transport/section.h"
 #include "transport/state.h"
@@ -295,9 +295,7 @@ tg_answer_copy(const TgCopyRequest *request)
 	Chunk	   *chunk = palloc0(sizeof(Chunk));
 	TgSqlSession session;
 	TgAnswerHead head = {
-		.sender = tg_node_id_required(),
-		.epoch = request->epoch,
-		.incarnation = tg_incarnation_current(),
+		.sender = tg_speaker_to(&request->asker),
 		.complete = true,
 		.vector = tg_vector_create()
 	};
@@ -313,7 +311,7 @@ tg_answer_copy(const TgCopyRequest *request)
 	if (!tg_section_begin(&chunk->sections, request->table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table %d is not replicated on node %d", request->table, head.sender)));
+				 errmsg("table %d is not replicated on node %d", request->table, head.sender.node)));
 	add_phase(chunk, request);
 	tg_section_end(&chunk->sections);
 	tg_sql_end(&session);
@@ -334,7 +332,7 @@ require_chunk(const TgAnswer *answer, TgTableId table)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_TG_PROTOCOL),
-			 errmsg("broken chunk of table %d from node %d", table, answer->head.sender)));
+			 errmsg("broken chunk of table %d from node %d", table, answer->head.sender.node)));
 }
 
 /*
@@ -408,9 +406,7 @@ static TgBytes
 ask_for_chunk(TgLink *link, TgTableId table, const TgCopyPlace *place)
 {
 	TgCopyRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.table = table,
 		.has_after = place->after.len > 0,
 		.after = place->after,

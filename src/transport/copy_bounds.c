@@ -192,7 +192,7 @@ tg_answer_bounds(const TgRangeRequest *request)
 	StringInfo	buf = makeStringInfo();
 	TgBoundsAnswer answer = {
 		.sender = tg_node_id_required(),
-		.epoch = request->epoch
+		.epoch = request->asker.epoch
 	};
 
 	if (rel == NULL || tg_table_id(rel) != request->table)

@@ -20,7 +20,7 @@
 #include "port/pg_bswap.h"
 #include "row/range_scan.h"
 #include "transport/copy_range.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/wire.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -79,9 +79,7 @@ tg_range_answer_open(const TgRangeRequest *request)
 	answer->scratch = AllocSetContextCreate(context, "topgun range row", ALLOCSET_DEFAULT_SIZES);
 	answer->rel = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
 	require_replicated(answer->rel, request);
-	answer->head.sender = tg_node_id_required();
-	answer->head.epoch = request->epoch;
-	answer->head.incarnation = tg_incarnation_current();
+	answer->head.sender = tg_speaker_to(&request->asker);
 	answer->head.complete = true;
 	answer->head.vector = tg_vector_create();
 	answer->head.ntables = 1;

@@ -22,7 +22,7 @@
 #include "row/table.h"
 #include "transport/copy_progress.h"
 #include "transport/copy_slice.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/link.h"
 #include "transport/member.h"
 #include "transport/merge_answer.h"
@@ -112,9 +112,7 @@ static void
 send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range)
 {
 	TgRangeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.table = params->table,
 		.range = *range
 	};
@@ -137,12 +135,12 @@ send_request(Source *source, const TgCopyParams *params, const TgKeyRange *range
 static void
 require_piece(const TgAnswer *answer, const TgCopyParams *params)
 {
-	if (answer->head.sender == params->peer && answer->head.ntables == 1 &&
+	if (answer->head.sender.node == params->peer && answer->head.ntables == 1 &&
 		answer->sections[0].head.table == params->table)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_TG_PROTOCOL),
-			 errmsg("broken piece of table %d from node %d", params->table, answer->head.sender)));
+			 errmsg("broken piece of table %d from node %d", params->table, answer->head.sender.node)));
 }
 
 static void

@@ -36,7 +36,7 @@
 #include "transport/copy_slice.h"
 #include "transport/copy_table.h"
 #include "transport/cursors.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/merge_answer.h"
 #include "transport/resume.h"
 #include "utils/memutils.h"
@@ -111,9 +111,7 @@ static void
 ask_bounds(Copy *copy, TgBoundsAnswer *answer)
 {
 	TgRangeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.table = copy->table
 	};
 	StringInfoData buf;

@@ -224,11 +224,11 @@ tg_crew_slice(TgSliceRun *run)
 	TgMerge		merge;
 
 	tg_answer_read(tg_slice_get(run->files, run->slice), &answer);
-	tg_merge_begin(&merge, answer.head.sender, answer.head.vector);
+	tg_merge_begin(&merge, answer.head.sender.node, answer.head.vector);
 	merge.leaves_conflicts = true;
 	tg_answer_merge(&answer, &merge);
 	tg_merge_end(&merge);
-	tg_journal_set_source(answer.head.sender, NULL);
+	tg_journal_set_source(answer.head.sender.node, NULL);
 	TG_FAILPOINT("pull-slice");
 	tg_job_check(run->job, answer.nchanges);
 

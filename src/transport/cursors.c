@@ -20,7 +20,7 @@
 #include "row/gc_floor.h"
 #include "transport/compare.h"
 #include "transport/cursors.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/member.h"
 #include "transport/state.h"
 
@@ -74,10 +74,11 @@ List *
 tg_cursors_ask(TgLink *link)
 {
 	List	   *cursors = NIL;
+	TgLinkParam param = tg_speaker_param();
 	TgBytes		answer;
 	TgReader	reader;
 
-	tg_link_send(link, "SELECT topgun_internal.cursors()", 0, NULL);
+	tg_link_send(link, "SELECT topgun_internal.cursors($1)", 1, &param);
 	answer = tg_link_receive(link, ANSWER_TIMEOUT_MS);
 	tg_reader_init(&reader, answer.data, answer.len);
 	while (!tg_reader_at_end(&reader))
@@ -108,9 +109,7 @@ void
 tg_floor_adopt(TgLink *link, const TgMember *member)
 {
 	TgTreeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.kind = TG_SCAN_STAMPS
 	};
 	TgTreeAnswer answer;

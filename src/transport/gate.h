@@ -9,9 +9,16 @@
 #define TG_TRANSPORT_GATE_H
 
 #include "transport/accepted.h"
+#include "transport/link.h"
+#include "transport/wire_part.h"
 
-extern void tg_gate_check(TgNodeId asker, TgEpoch epoch, TgIncarnation incarnation);
+extern TgSpeaker tg_speaker_self(void);
+extern TgSpeaker tg_speaker_to(const TgSpeaker *asker);
+extern TgLinkParam tg_speaker_param(void);
+
+extern void tg_gate_check(const TgSpeaker *asker);
+extern void tg_gate_check_life(const TgSpeaker *asker);
 extern void tg_gate_refuse_copy(TgNodeId asker) pg_attribute_noreturn();
-extern void tg_gate_require_current(TgEpoch asked);
+extern void tg_gate_require_current(const TgSpeaker *sender);
 
 #endif							/* TG_TRANSPORT_GATE_H */

@@ -18,7 +18,7 @@
 #include "clock/identity.h"
 #include "journal/inflight.h"
 #include "row/table.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/key_join.h"
 #include "transport/tree_now.h"
 #include "utils/snapmgr.h"
@@ -83,9 +83,7 @@ send_request(TgKeyJoin *join, Relation rel)
 
 	*request = (TgKeysRequest)
 	{
-		.asker = tg_node_id_required(),
-			.epoch = tg_epoch_current(),
-			.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 			.table = tg_table_id(rel),
 			.fingerprint = tg_table_get(rel)->fingerprint,
 			.kind = join->kind,

@@ -18,6 +18,19 @@ typedef enum TgLife
 	TG_LIFE_RESTORED			/* its disk is older than what we know of it */
 } TgLife;
 
-extern TgLife tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest);
+#define TG_MAX_REFUSED		4
+
+/* Lives of a node that are not to be accepted, nor what descends from them. */
+typedef struct TgRefused
+{
+	int			n;
+	TgIncarnation lives[TG_MAX_REFUSED];	/* the newest first */
+} TgRefused;
+
+extern TgLife tg_life_judge(const TgPulse *told, TgIncarnation known, TgStamp newest,
+							const TgRefused *refused);
+extern bool tg_life_descends(const TgPulse *told, TgIncarnation known);
+extern bool tg_refused_has(const TgRefused *refused, TgIncarnation life);
+extern void tg_refused_add(TgRefused *refused, TgIncarnation life);
 
 #endif							/* TG_TRANSPORT_LIFE_H */

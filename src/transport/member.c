@@ -34,7 +34,7 @@ read_member(HeapTuple tuple, TupleDesc desc)
 	member->node = DatumGetInt32(heap_getattr(tuple, COLUMN_ID, desc, &isnull));
 	member->name = TextDatumGetCString(heap_getattr(tuple, COLUMN_NAME, desc, &isnull));
 	member->dsn = TextDatumGetCString(heap_getattr(tuple, COLUMN_DSN, desc, &isnull));
-	member->is_active = false;
+	member->is_active = member->is_newcomer = false;
 	member->since = 0;
 	return member;
 }
@@ -99,6 +99,7 @@ tg_members(void)
 			members = lappend(members, member);
 		}
 		member->is_active = true;
+		member->is_newcomer = in_view->node == tg_view_newcomer(view);
 		member->since = in_view->since;
 	}
 	return members;

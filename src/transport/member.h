@@ -17,6 +17,7 @@ typedef struct TgMember
 	char	   *name;
 	char	   *dsn;
 	bool		is_active;		/* in the view */
+	bool		is_newcomer;	/* for the first time */
 	TgEpoch		since;			/* of its membership; 0: it is none */
 } TgMember;
 

@@ -22,7 +22,7 @@ refuse(const TgAnswer *answer)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_TG_PROTOCOL),
-			 errmsg("broken answer from node %d", answer->head.sender),
+			 errmsg("broken answer from node %d", answer->head.sender.node),
 			 errhint("The nodes may run different versions of topgun.")));
 }
 
@@ -140,10 +140,10 @@ tg_answer_merge(const TgAnswer *answer, TgMerge *merge)
 		const TgSection *section = &answer->sections[i];
 		TgMergeCounts before = merge->counts;
 
-		if (!tg_table_takes(answer->head.sender, &section->head))
+		if (!tg_table_takes(answer->head.sender.node, &section->head))
 			continue;
 		tg_merge_changes(merge, section->head.table, section->changes, section->head.nchanges);
 		tg_table_stat_add(section->head.table, &before, &merge->counts);
 	}
-	tg_gate_require_current(answer->head.epoch);
+	tg_gate_require_current(&answer->head.sender);
 }

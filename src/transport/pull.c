@@ -28,7 +28,6 @@
 #include "clock/identity.h"
 #include "journal/append.h"
 #include "transport/gate.h"
-#include "transport/incarnation.h"
 #include "transport/merge_answer.h"
 #include "transport/peer.h"
 #include "transport/pull.h"
@@ -123,9 +122,7 @@ void
 tg_pull_send(TgPull *pull, int wait_ms)
 {
 	TgPullRequest request = {
-		.asker = pull->node,
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.cursor = asked_so_far(pull),
 		.give_back = pull->give_back,
 		.max_bytes = ANSWER_BYTES
@@ -186,7 +183,7 @@ merge_answer(TgPull *pull, const TgAnswerHead *head, const TgAnswer *answer, TgP
 	TG_FAILPOINT("pull-before-cursor");
 	tg_peer_cursor_save(to);
 	TG_FAILPOINT("pull-before-commit");
-	tg_gate_require_current(head->epoch);
+	tg_gate_require_current(&head->sender);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 	TG_FAILPOINT("pull-after-commit");
@@ -366,10 +363,10 @@ tg_pull_receive(TgPull *pull, int wait_ms)
 	(void) tg_link_receive(pull->link, wait_ms + tg_connect_timeout_ms);
 	bytes = tg_link_receive(pull->link, ANSWER_TIMEOUT_MS);
 	tg_answer_read(bytes, &answer);
-	if (answer.head.sender != pull->peer)
+	if (answer.head.sender.node != pull->peer)
 		ereport(ERROR,
 				(errcode(ERRCODE_TG_UNKNOWN_PEER),
-				 errmsg("node %d answers where node %d should", answer.head.sender, pull->peer),
+				 errmsg("node %d answers where node %d should", answer.head.sender.node, pull->peer),
 				 errhint("See the connection strings in topgun.node.")));
 
 	take_answer(pull, &answer, bytes);

@@ -28,7 +28,7 @@
 #include "miscadmin.h"
 #include "row/truncation.h"
 #include "transport/alike.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/key_list.h"
 #include "transport/merge_answer.h"
 #include "transport/repair.h"
@@ -200,9 +200,7 @@ ask_versions(Run *run, Exchange *exchange)
 {
 	TgRepair   *repair = run->repair;
 	TgVersionsRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.table = repair->table,
 		.fingerprint = exchange->fingerprint,
 		.returning = repair->returning,
@@ -264,7 +262,7 @@ merge_theirs(Run *run, Exchange *exchange)
 	TgMerge		merge;
 
 	tg_answer_read(exchange->answer.answer, &answer);
-	if (answer.head.sender != repair->peer->node)
+	if (answer.head.sender.node != repair->peer->node)
 		refuse_answer(run);
 	tg_answer_observe(&answer);
 	tg_merge_begin(&merge, repair->peer->node, NULL);
@@ -284,9 +282,7 @@ begin_gift(Run *run, TgSections *sections, TgAnswerHead *head)
 {
 	*head = (TgAnswerHead)
 	{
-		.sender = tg_node_id_required(),
-			.epoch = tg_epoch_current(),
-			.incarnation = tg_incarnation_current(),
+		.sender = tg_speaker_self(),
 			.complete = true,
 			.vector = tg_vector_create()
 	};

@@ -24,7 +24,7 @@
 #include "pgstat.h"
 #include "transport/compare.h"
 #include "transport/difference.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/peer.h"
 #include "transport/repair.h"
 #include "transport/repair_round.h"
@@ -290,9 +290,7 @@ static void
 compare_roots(Turn *turn, TgTreeAnswer *answer)
 {
 	TgTreeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.kind = TG_SCAN_STAMPS,
 		.nquestions = turn->ntables,
 		.questions = palloc0((turn->ntables + 1) * sizeof(TgTreeQuestion))

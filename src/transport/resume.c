@@ -16,6 +16,7 @@
 #include "base/catalog.h"
 #include "clock/identity.h"
 #include "row/table.h"
+#include "transport/gate.h"
 #include "transport/member.h"
 #include "transport/peer.h"
 #include "transport/resume.h"
@@ -170,10 +171,10 @@ char *
 tg_ask_fingerprint(TgLink *link, TgTableId table)
 {
 	char		id[16];
-	TgLinkParam param = {id, 0, false};
+	TgLinkParam params[] = {tg_speaker_param(), {id, 0, false}};
 
 	snprintf(id, sizeof(id), "%d", table);
-	return tg_link_ask(link, "SELECT topgun_internal.fingerprint($1)", 1, &param);
+	return tg_link_ask(link, "SELECT topgun_internal.fingerprint($1, $2)", lengthof(params), params);
 }
 
 static bool

@@ -94,7 +94,7 @@ tg_answer_rows(const TgRowsRequest *request)
 		.nrows = request->nkeys
 	};
 
-	tg_require_alike(rel, request->fingerprint, request->asker);
+	tg_require_alike(rel, request->fingerprint, request->asker.node);
 	answer.rows = tg_read_rows(rel, request->keys, request->nkeys);
 	relation_close(rel, NoLock);
 	tg_wire_write_rows_answer(buf, &answer);
@@ -141,7 +141,7 @@ tg_answer_restamp(const TgRowsRequest *request)
 	Relation	rel = tg_open_comparable(request->table);
 	int			n;
 
-	tg_require_alike(rel, request->fingerprint, request->asker);
+	tg_require_alike(rel, request->fingerprint, request->asker.node);
 	n = tg_restamp_rows(rel, request->keys, request->nkeys);
 	relation_close(rel, NoLock);
 	return n;

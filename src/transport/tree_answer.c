@@ -129,14 +129,14 @@ tg_answer_tree(const TgTreeRequest *request)
 	Snapshot	snapshot;
 	TgTreeAnswer answer = {
 		.sender = tg_node_id_required(),
-		.epoch = request->epoch,
+		.epoch = request->asker.epoch,
 		.merged = tg_cursor_after(0),
 		.gc_floor = tg_gc_floor(),
 		.nparts = request->nquestions,
 		.parts = palloc0(Max(request->nquestions, 1) * sizeof(TgTreePart))
 	};
 
-	if (tg_peer_get(request->asker, &asker))
+	if (tg_peer_get(request->asker.node, &asker))
 		answer.merged = asker.cursor;
 	lock_tables(request);
 	if (request->nquestions > 0 && request->kind == TG_SCAN_STAMPS)
@@ -191,7 +191,7 @@ tg_answer_keys(const TgKeysRequest *request, TgSendChunk send, void *arg)
 		.arg = arg
 	};
 
-	tg_require_alike(rel, request->fingerprint, request->asker);
+	tg_require_alike(rel, request->fingerprint, request->asker.node);
 	initStringInfo(&chunk.rows);
 	initStringInfo(&chunk.message);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());

@@ -24,7 +24,7 @@
 #include "row/table.h"
 #include "transport/alike.h"
 #include "transport/compare.h"
-#include "transport/incarnation.h"
+#include "transport/gate.h"
 #include "transport/key_list.h"
 #include "transport/rows.h"
 #include "transport/verify.h"
@@ -44,9 +44,7 @@ find_leaves(const TgVerify *verify, TgLeafSet *leaves)
 {
 	TgTreeQuestion question = {.table = tg_table_id(verify->rel)};
 	TgTreeRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.kind = TG_SCAN_CONTENTS,
 		.nquestions = 1,
 		.questions = &question
@@ -109,9 +107,7 @@ static TgBytes
 ask_about_rows(const TgVerify *verify, const char *sql, TgBytes *keys, uint32 nkeys)
 {
 	TgRowsRequest request = {
-		.asker = tg_node_id_required(),
-		.epoch = tg_epoch_current(),
-		.incarnation = tg_incarnation_current(),
+		.asker = tg_speaker_self(),
 		.table = tg_table_id(verify->rel),
 		.fingerprint = tg_table_get(verify->rel)->fingerprint,
 		.nkeys = nkeys,

@@ -18,7 +18,6 @@
 #include "row/truncation.h"
 #include "transport/alike.h"
 #include "transport/gate.h"
-#include "transport/incarnation.h"
 #include "transport/member.h"
 #include "transport/merge_answer.h"
 #include "transport/version.h"
@@ -166,9 +165,7 @@ tg_answer_versions(const TgVersionsRequest *request)
 	StringInfo	buf = makeStringInfo();
 	TgNodeId	node = tg_node_id_required();
 	TgAnswerHead head = {
-		.sender = node,
-		.epoch = request->epoch,
-		.incarnation = tg_incarnation_current(),
+		.sender = tg_speaker_to(&request->asker),
 		.complete = true,
 		.vector = tg_vector_create()
 	};
@@ -179,7 +176,7 @@ tg_answer_versions(const TgVersionsRequest *request)
 		.message.verdicts = palloc0(Max(request->nkeys, 1) * sizeof(TgVerdict))
 	};
 
-	require_alike(request->table, request->fingerprint, request->asker);
+	require_alike(request->table, request->fingerprint, request->asker.node);
 	answer.snapshot = RegisterSnapshot(GetLatestSnapshot());
 	answer.gc_floor = tg_gc_floor();	/* after it: has what it misses */
 	tg_sections_init(&answer.sections, &head);
@@ -206,17 +203,17 @@ tg_take(TgBytes bytes, TgMergeCounts *counts)
 	TgMerge		merge;
 
 	tg_answer_read(bytes, &answer);
-	tg_gate_check(answer.head.sender, answer.head.epoch, answer.head.incarnation);
+	tg_gate_check(&answer.head.sender);
 	for (uint32 i = 0; i < answer.head.ntables; i++)
 		require_alike(answer.sections[i].head.table, answer.sections[i].head.fingerprint,
-					  answer.head.sender);
+					  answer.head.sender.node);
 
 	tg_answer_observe(&answer);
-	tg_merge_begin(&merge, answer.head.sender, NULL);
+	tg_merge_begin(&merge, answer.head.sender.node, NULL);
 	merge.source = TG_MERGE_REPAIR;
 	merge.doubt = TG_DOUBT_NEVER;
 	tg_answer_merge(&answer, &merge);
 	tg_merge_end(&merge);
-	tg_journal_set_source(answer.head.sender, NULL);
+	tg_journal_set_source(answer.head.sender.node, NULL);
 	*counts = merge.counts;
 }

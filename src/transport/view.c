@@ -205,6 +205,20 @@ tg_view_has(const TgView *view, TgNodeId node)
 }
 
 /*
+ * The node whose first view this is; 0 if there is none.
+ */
+TgNodeId
+tg_view_newcomer(const TgView *view)
+{
+	if (view->reason != TG_VIEW_JOIN)
+		return 0;
+	for (int i = 0; i < view->nmembers; i++)
+		if (view->members[i].since == view->epoch)
+			return view->members[i].node;
+	return 0;
+}
+
+/*
  * Take a node out, if it is in.
  */
 void

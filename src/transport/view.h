@@ -72,6 +72,7 @@ extern TgViewOrder tg_view_order(const TgView *a, const TgView *b);
 extern const TgViewMember *tg_view_find(const TgView *view, TgNodeId node);
 extern const TgViewMember *tg_view_find_name(const TgView *view, const char *name);
 extern bool tg_view_has(const TgView *view, TgNodeId node);
+extern TgNodeId tg_view_newcomer(const TgView *view);
 extern void tg_view_add(TgView *view, const TgViewMember *member);
 extern void tg_view_remove(TgView *view, TgNodeId node);
 

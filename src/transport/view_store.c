@@ -42,6 +42,7 @@ static struct
 	bool		is_changed;
 	bool		is_first;		/* before it this database was no node */
 	TgEpoch		epoch;			/* 0: this database is no node any more */
+	uint64		view_id;
 	bool		is_member;
 }			change;
 
@@ -238,7 +239,7 @@ tg_view_install_first(const TgView *view)
 	tg_view_install(view);
 	change.is_first = true;
 	tg_epoch_forget();
-	tg_epoch_advance(view->epoch, true);
+	tg_epoch_advance(view->epoch, view->id, true);
 }
 
 /*
@@ -250,7 +251,7 @@ tg_view_load_epoch(void)
 	TgView	   *view = tg_view_current();
 
 	if (view != NULL)
-		tg_epoch_advance(view->epoch, tg_view_has(view, tg_node_id()));
+		tg_epoch_advance(view->epoch, view->id, tg_view_has(view, tg_node_id()));
 }
 
 /*
@@ -298,12 +299,13 @@ end_change(XactEvent event, void *arg)
 		TgView	   *view = tg_view_current();
 
 		change.epoch = view != NULL ? view->epoch : 0;
+		change.view_id = view != NULL ? view->id : 0;
 		change.is_member = view != NULL && tg_view_has(view, tg_node_id());
 		return;
 	}
 	if (event == XACT_EVENT_COMMIT && change.epoch != 0)
 	{
-		tg_epoch_advance(change.epoch, change.is_member);
+		tg_epoch_advance(change.epoch, change.view_id, change.is_member);
 		tg_peer_forget_settled();
 	}
 	if (event == XACT_EVENT_ABORT && change.is_first)

@@ -16,7 +16,7 @@ void
 tg_vote_write_request(StringInfo buf, const TgVoteRequest *request)
 {
 	tg_wire_write_sign(buf, request->kind);
-	tg_write_u16(buf, request->asker);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u64(buf, request->ballot);
 	tg_write_u16(buf, request->suspect);
 	tg_write_counted(buf, request->base.data, request->base.len);
@@ -33,7 +33,7 @@ tg_vote_read_request(TgReader *reader, TgMessageKind kind, TgVoteRequest *reques
 	memset(request, 0, sizeof(*request));
 	tg_wire_read_sign(reader, kind);
 	request->kind = kind;
-	request->asker = tg_wire_read_node(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->ballot = tg_read_u64(reader);
 	request->suspect = tg_read_u16(reader);
 	request->base = tg_read_counted(reader);

@@ -16,7 +16,7 @@
 typedef struct TgVoteRequest
 {
 	TgMessageKind kind;			/* TG_MESSAGE_PROMISE or TG_MESSAGE_ACCEPT */
-	TgNodeId	asker;
+	TgSpeaker	asker;
 	uint64		ballot;			/* packed, see tg_ballot_pack() */
 	TgNodeId	suspect;		/* promise only if this node seems to have
 								 * failed; 0: in any case */

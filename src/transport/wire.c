@@ -32,9 +32,7 @@ void
 tg_wire_write_pull(StringInfo buf, const TgPullRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_PULL);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_wire_write_cursor(buf, request->cursor);
 	tg_wire_write_cursor(buf, request->flushed);
 	tg_wire_write_bool(buf, request->in_step);
@@ -51,9 +49,7 @@ bool
 tg_wire_read_pull(TgReader *reader, TgPullRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_PULL);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->cursor = tg_wire_read_cursor(reader);
 	request->flushed = tg_wire_read_cursor(reader);
 	request->in_step = tg_wire_read_bool(reader);
@@ -71,9 +67,7 @@ void
 tg_wire_write_copy(StringInfo buf, const TgCopyRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_COPY);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u32(buf, request->table);
 	tg_write_u32(buf, request->max_bytes);
 	tg_write_u64(buf, request->newer_than);
@@ -89,9 +83,7 @@ bool
 tg_wire_read_copy(TgReader *reader, TgCopyRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_COPY);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->table = tg_wire_read_table(reader);
 	request->max_bytes = tg_read_u32(reader);
 	request->newer_than = tg_read_u64(reader);
@@ -114,9 +106,7 @@ void
 tg_wire_write_answer(StringInfo buf, const TgAnswerHead *head)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_ANSWER);
-	tg_write_u16(buf, head->sender);
-	tg_write_u64(buf, head->epoch);
-	tg_wire_write_incarnation(buf, head->incarnation);
+	tg_wire_write_speaker(buf, &head->sender);
 	tg_wire_write_cursor(buf, head->cursor);
 	tg_write_u64(buf, head->last_position);
 	tg_wire_write_bool(buf, head->acknowledge);
@@ -133,9 +123,7 @@ bool
 tg_wire_read_answer(TgReader *reader, TgAnswerHead *head)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_ANSWER);
-	head->sender = tg_wire_read_node(reader);
-	head->epoch = tg_read_u64(reader);
-	head->incarnation = tg_wire_read_incarnation(reader);
+	head->sender = tg_wire_read_speaker(reader);
 	head->cursor = tg_wire_read_cursor(reader);
 	head->last_position = tg_read_u64(reader);
 	head->acknowledge = tg_wire_read_bool(reader);

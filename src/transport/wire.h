@@ -15,13 +15,12 @@
 #include "base/types.h"
 #include "clock/vector.h"
 #include "row/change.h"
+#include "transport/wire_part.h"
 
 /* "What is new in your journal?" */
 typedef struct TgPullRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgCursor	cursor;			/* read up to here */
 	TgCursor	flushed;		/* and durably merged up to here */
 	bool		in_step;		/* with all tables in step at that point */
@@ -35,9 +34,7 @@ typedef struct TgPullRequest
 /* "What rows has this table after this key?" */
 typedef struct TgCopyRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgTableId	table;
 	bool		has_after;		/* else from the first key */
 	TgBytes		after;			/* key bytes */
@@ -48,9 +45,7 @@ typedef struct TgCopyRequest
 /* Comes before the changes of an answer to either request. */
 typedef struct TgAnswerHead
 {
-	TgNodeId	sender;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	sender;
 	TgCursor	cursor;			/* the answer brings the asker up to here */
 	TgPosition	last_position;	/* of the sender's newest transaction */
 	bool		acknowledge;	/* somebody waits to hear that the asker has

@@ -23,9 +23,7 @@ void
 tg_wire_write_range(StringInfo buf, const TgRangeRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_RANGE);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u32(buf, request->table);
 	tg_write_counted(buf, request->range.after.data, request->range.after.len);
 	tg_write_counted(buf, request->range.upto.data, request->range.upto.len);
@@ -38,9 +36,7 @@ bool
 tg_wire_read_range(TgReader *reader, TgRangeRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_RANGE);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->table = tg_wire_read_table(reader);
 	request->range.after = tg_read_counted(reader);
 	request->range.upto = tg_read_counted(reader);

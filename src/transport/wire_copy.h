@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/types.h"
+#include "transport/wire_part.h"
 
 /* The keys behind one and up to another. */
 typedef struct TgKeyRange
@@ -22,9 +23,7 @@ typedef struct TgKeyRange
 /* "Where shall I cut this table?", and "What is in this range of it?" */
 typedef struct TgRangeRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgTableId	table;
 	TgKeyRange	range;
 } TgRangeRequest;

@@ -147,6 +147,55 @@ tg_wire_read_incarnation(TgReader *reader)
 }
 
 /*
+ * Append who speaks.
+ */
+void
+tg_wire_write_speaker(StringInfo buf, const TgSpeaker *speaker)
+{
+	tg_write_u16(buf, speaker->node);
+	tg_write_u64(buf, speaker->epoch);
+	tg_write_u64(buf, speaker->view_id);
+	tg_wire_write_incarnation(buf, speaker->incarnation);
+}
+
+/*
+ * Read who speaks.
+ */
+TgSpeaker
+tg_wire_read_speaker(TgReader *reader)
+{
+	TgSpeaker	speaker;
+
+	speaker.node = tg_wire_read_node(reader);
+	speaker.epoch = tg_read_u64(reader);
+	speaker.view_id = tg_read_u64(reader);
+	speaker.incarnation = tg_wire_read_incarnation(reader);
+	return speaker;
+}
+
+/*
+ * Append a message that says who asks, and nothing else: the rest of the
+ * request are arguments of SQL.
+ */
+void
+tg_wire_write_asker(StringInfo buf, const TgSpeaker *asker)
+{
+	tg_wire_write_sign(buf, TG_MESSAGE_ASKER);
+	tg_wire_write_speaker(buf, asker);
+}
+
+/*
+ * Read such a message.  It must be all that the reader holds.
+ */
+bool
+tg_wire_read_asker(TgReader *reader, TgSpeaker *asker)
+{
+	tg_wire_read_sign(reader, TG_MESSAGE_ASKER);
+	*asker = tg_wire_read_speaker(reader);
+	return tg_reader_ok(reader) && tg_reader_at_end(reader);
+}
+
+/*
  * Read the number of things that follow, each of them at least min_bytes long.
  */
 uint32

@@ -13,6 +13,15 @@
 
 #define TG_WIRE_VERSION			1
 
+/* Who speaks: the first part of every request, and of answers with rows. */
+typedef struct TgSpeaker
+{
+	TgNodeId	node;
+	TgEpoch		epoch;			/* that it is in */
+	uint64		view_id;		/* of the view of that epoch */
+	TgIncarnation incarnation;	/* counter 0: not known yet */
+} TgSpeaker;
+
 typedef enum TgMessageKind
 {
 	TG_MESSAGE_PULL = 1,
@@ -29,6 +38,7 @@ typedef enum TgMessageKind
 	TG_MESSAGE_RANGE = 12,
 	TG_MESSAGE_BOUNDS = 13,
 	TG_MESSAGE_PULSE = 14,
+	TG_MESSAGE_ASKER = 15,
 	TG_MESSAGE_VIEW = 32,
 	TG_MESSAGE_PROMISE = 33,
 	TG_MESSAGE_ACCEPT = 34,
@@ -46,6 +56,10 @@ extern TgTableId tg_wire_read_table(TgReader *reader);
 extern TgStamp tg_wire_read_stamp(TgReader *reader);
 extern void tg_wire_write_incarnation(StringInfo buf, TgIncarnation incarnation);
 extern TgIncarnation tg_wire_read_incarnation(TgReader *reader);
+extern void tg_wire_write_speaker(StringInfo buf, const TgSpeaker *speaker);
+extern TgSpeaker tg_wire_read_speaker(TgReader *reader);
+extern void tg_wire_write_asker(StringInfo buf, const TgSpeaker *asker);
+extern bool tg_wire_read_asker(TgReader *reader, TgSpeaker *asker);
 extern uint32 tg_wire_read_count(TgReader *reader, Size min_bytes);
 
 #endif							/* TG_TRANSPORT_WIRE_PART_H */

@@ -118,9 +118,7 @@ void
 tg_wire_write_tree(StringInfo buf, const TgTreeRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_TREE);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	write_scan_kind(buf, request->kind);
 	tg_write_u32(buf, request->nquestions);
 	for (uint32 i = 0; i < request->nquestions; i++)
@@ -134,9 +132,7 @@ bool
 tg_wire_read_tree(TgReader *reader, TgTreeRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_TREE);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->kind = read_scan_kind(reader);
 	request->nquestions = tg_wire_read_count(reader, MIN_QUESTION_BYTES);
 	request->questions = make_array(request->nquestions, sizeof(TgTreeQuestion));
@@ -265,9 +261,7 @@ void
 tg_wire_write_keys(StringInfo buf, const TgKeysRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_KEYS);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	write_scan_kind(buf, request->kind);
@@ -287,9 +281,7 @@ tg_wire_read_keys(TgReader *reader, TgKeysRequest *request)
 
 	memset(&request->leaves, 0, sizeof(request->leaves));
 	tg_wire_read_sign(reader, TG_MESSAGE_KEYS);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->kind = read_scan_kind(reader);
@@ -398,9 +390,7 @@ void
 tg_wire_write_versions(StringInfo buf, const TgVersionsRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_VERSIONS);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	tg_wire_write_bool(buf, request->returning);
@@ -419,9 +409,7 @@ bool
 tg_wire_read_versions(TgReader *reader, TgVersionsRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_VERSIONS);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->returning = tg_wire_read_bool(reader);
@@ -493,9 +481,7 @@ void
 tg_wire_write_rows(StringInfo buf, const TgRowsRequest *request)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_ROWS);
-	tg_write_u16(buf, request->asker);
-	tg_write_u64(buf, request->epoch);
-	tg_wire_write_incarnation(buf, request->incarnation);
+	tg_wire_write_speaker(buf, &request->asker);
 	tg_write_u32(buf, request->table);
 	tg_write_u64(buf, request->fingerprint);
 	tg_write_u32(buf, request->nkeys);
@@ -510,9 +496,7 @@ bool
 tg_wire_read_rows(TgReader *reader, TgRowsRequest *request)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_ROWS);
-	request->asker = tg_wire_read_node(reader);
-	request->epoch = tg_read_u64(reader);
-	request->incarnation = tg_wire_read_incarnation(reader);
+	request->asker = tg_wire_read_speaker(reader);
 	request->table = tg_wire_read_table(reader);
 	request->fingerprint = tg_read_u64(reader);
 	request->nkeys = tg_wire_read_count(reader, MIN_KEY_BYTES);

@@ -18,6 +18,7 @@
 #include "bulk/scan.h"
 #include "digest/tree.h"
 #include "transport/state.h"
+#include "transport/wire_part.h"
 
 /* Some groups of a tree: one bit each. */
 typedef struct TgGroupSet
@@ -49,9 +50,7 @@ typedef struct TgTreeQuestion
 /* "How do these tables stand with you?" */
 typedef struct TgTreeRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgScanKind	kind;			/* stored trees, or made from the contents now */
 	uint32		nquestions;
 	TgTreeQuestion *questions;
@@ -87,9 +86,7 @@ typedef struct TgTreeAnswer
 /* "Which keys do you have in these leaves?" */
 typedef struct TgKeysRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgTableId	table;
 	uint64		fingerprint;
 	TgScanKind	kind;			/* contents: with digests of them */
@@ -124,9 +121,7 @@ typedef struct TgKeyVersion
 /* "Which is newer of each of these, yours or mine?" */
 typedef struct TgVersionsRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgTableId	table;
 	uint64		fingerprint;
 	bool		returning;		/* the asker may have what was long deleted */
@@ -158,9 +153,7 @@ typedef struct TgVersionsAnswer
 /* "What are these rows with you?", and: "Give them a fresh stamp." */
 typedef struct TgRowsRequest
 {
-	TgNodeId	asker;
-	TgEpoch		epoch;
-	TgIncarnation incarnation;
+	TgSpeaker	asker;
 	TgTableId	table;
 	uint64		fingerprint;
 	uint32		nkeys;

@@ -33,6 +33,7 @@
 #include "worker/joiner.h"
 #include "worker/roster.h"
 
+#define ATTEMPTS		3		/* of a node that is removed while it joins */
 #define QUEUE_BYTES		16384
 #define LOOK_MS			200
 
@@ -221,11 +222,11 @@ join(const JoinTask *task)
 }
 
 /*
- * False if the view of the cluster changed meanwhile: whoever is admitted
- * again learns the new one.
+ * False if the view of the cluster changed meanwhile, even without us in it:
+ * whoever is admitted again learns the new one.
  */
 static bool
-try_join(const JoinTask *task, TgNodeId *node)
+try_join(const JoinTask *task, bool is_last, TgNodeId *node)
 {
 	volatile bool done = true;
 
@@ -235,7 +236,8 @@ try_join(const JoinTask *task, TgNodeId *node)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_TG_STALE_EPOCH)
+		if (geterrcode() != ERRCODE_TG_STALE_EPOCH &&
+			(is_last || geterrcode() != ERRCODE_TG_FENCED))
 			PG_RE_THROW();
 		HOLD_INTERRUPTS();
 		AbortOutOfAnyTransaction();
@@ -273,7 +275,7 @@ topgun_joiner_main(Datum arg)
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_SESSION);
 
 	pgstat_report_activity(STATE_RUNNING, "join a cluster");
-	while (!try_join(task, &node))
+	for (int i = 1; !try_join(task, i >= ATTEMPTS, &node); i++)
 		CHECK_FOR_INTERRUPTS();
 	tg_roster_want(TG_WORKER_JANITOR, 0);
 	task->node = node;

@@ -82,4 +82,42 @@ $cluster->sql(3, q{INSERT INTO kv VALUES (15, 'once more')});
 $cluster->assert_converged;
 
 $cluster->stop;
+
+# ------------------------------ a refusal outlives restarts of either side
+# Of two nodes none is removed by itself, so all depends on what is refused.
+$cluster = TopGun::Cluster->new(2);
+$cluster->on_all('CREATE TABLE kv (id int PRIMARY KEY, v text)');
+$cluster->add_table('kv');
+$cluster->sql(1, q{INSERT INTO kv VALUES (1, 'before the backup')});
+$cluster->assert_converged;
+ok($cluster->wait_until(1, 'SELECT count(*) = 1 FROM topgun.peer_incarnation WHERE node_id = 2'), 'node 1 knows node 2');
+$node = $cluster->node(2);
+$node->backup('old');
+my $backup = $cluster->sql(2, 'SELECT clock_timestamp()');
+ok($cluster->wait_until(2, "SELECT clock_timestamp() > '$backup'::timestamptz + interval '3 s'"), 'its clock has gone on');
+$cluster->sql(2, q{INSERT INTO kv VALUES (2, 'after the backup')});
+$cluster->assert_converged;
+
+$node->stop('fast');
+rename($node->data_dir, $node->data_dir . '.lost') or die "could not rename: $!";
+PostgreSQL::Test::RecursiveCopy::copypath($node->backup_dir . '/old', $node->data_dir);
+chmod(0700, $node->data_dir);
+$node->start;
+ok($cluster->wait_until(2, q{SELECT state = 'fenced' FROM topgun.status}), 'a restored node is fenced');
+ok($cluster->wait_until(1, q{SELECT refused <> '' FROM topgun.peer_incarnation WHERE node_id = 2}), 'the refusal is stored');
+$cluster->node(1)->restart;
+$node->restart;
+ok($cluster->wait_until(2, q{SELECT state = 'fenced' FROM topgun.status}), 'started once more, both of them, it still is');
+is(($cluster->error_of(2, q{INSERT INTO kv VALUES (3, 'of the past')}))[0], 'TG001', 'and takes no writes');
+$cluster->sql(1, q{INSERT INTO kv VALUES (4, 'of node 1')});
+is($cluster->sql(2, 'SELECT count(*) FROM kv'), '1', 'it gets nothing');
+ok($cluster->wait_until(2, q{SELECT topgun.rejoin() IS NOT NULL}), 'rejoin() brings it back');
+ok($cluster->wait_until(1, q{SELECT refused = '' FROM topgun.peer_incarnation WHERE node_id = 2}), 'and the refusal is over');
+$node->restart;
+ok($cluster->wait_until(2, q{WITH w AS (INSERT INTO kv VALUES (5, 'as a member') ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING id)
+	SELECT count(*) = 1 FROM w}), 'it writes again, also after a restart');
+$cluster->assert_converged;
+is($cluster->sql(2, 'SELECT string_agg(id::text, $$,$$ ORDER BY id) FROM kv'), '1,2,4,5', 'and has what it had lost');
+
+$cluster->stop;
 done_testing();

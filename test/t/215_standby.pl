@@ -1,6 +1,6 @@
-# A physical standby of a member is promoted and goes on as that member: with
-# its id, its place in the journals of the peers, and what it had lost of its
-# own writes given back by them.
+# A physical standby of a member is promoted.  It may lack the end of what the
+# member had written and given stamps to, so it is fenced until rejoin(); then
+# it goes on as that member, with its id, and what it had lost is given back.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -17,6 +17,8 @@ $cluster->wait_for_sync or die 'not in sync';
 
 my $member = $cluster->node(2);
 $member->backup('base');
+my $backup = $cluster->sql(2, 'SELECT clock_timestamp()');
+ok($cluster->wait_until(2, "SELECT clock_timestamp() > '$backup'::timestamptz + interval '3 s'"), 'the clock goes on beyond what the backup has reserved');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($member, 'base', has_streaming => 1);
 $standby->start;
@@ -54,6 +56,18 @@ $standby->start;
 $standby->promote;
 $cluster->{nodes}[2] = $standby;
 
+# ------------------------------------------- whether it has all, nobody can tell
+ok($cluster->wait_until(2, q{SELECT state = 'fenced' FROM topgun.status}), 'promoted, it is fenced');
+my ($state, $why) = $cluster->error_of(2, q{INSERT INTO item VALUES (2002, 'too early')});
+is($state, 'TG001', 'it makes no stamps that it might have made before');
+like($why, qr/topgun\.rejoin\(\)/, 'and says what to do');
+like(slurp_file($cluster->node(1)->logfile) . slurp_file($cluster->node(3)->logfile),
+	qr/WARNING:.*node 2 is refused.*standby that was promoted/s, 'its peers say why');
+is($cluster->sql(2, q{SELECT count(*) FROM item WHERE v = 'lost by 2, kept by 1 and 3'}), '0', 'it gets nothing');
+$standby->restart;
+ok($cluster->wait_until(2, q{SELECT state = 'fenced' FROM topgun.status}), 'a restart changes nothing');
+ok($cluster->wait_until(2, q{SELECT topgun.rejoin() IS NOT NULL}), 'rejoin() brings it back');
+
 # ------------------------------------------------------------ it is the member now
 ok($cluster->wait_until(2, q{SELECT count(*) = 2 FROM topgun.stat_peer WHERE state = 'streaming'}), 'it pulls from its peers');
 ok($cluster->wait_until($_, q{SELECT count(*) = 2 FROM topgun.stat_peer WHERE state = 'streaming'}), "node $_ pulls from it")
@@ -71,6 +85,9 @@ is($cluster->sql(2, "SELECT bool_and(topgun_stamp OPERATOR(topgun.>) '$lost' AND
 $cluster->assert_converged;
 is($cluster->sql(1, q{SELECT count(*) FROM item WHERE v IN ('after', 'again')}), '12', 'what it writes arrives');
 is($cluster->sql(2, 'SELECT topgun.wait_for_sync()'), 't', 'it knows that all is everywhere');
+$standby->restart;
+$cluster->sql(2, q{INSERT INTO item VALUES (2003, 'after a restart')});
+$cluster->assert_converged;
 
 $cluster->stop;
 done_testing();

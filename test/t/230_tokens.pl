@@ -51,6 +51,14 @@ is(epoch($_), '4', "one node, then three that joined: node $_ is in epoch 4") fo
 is($cluster->sql(2, 'SELECT count(*) > 2 FROM topgun.epoch_history'), 't', 'earlier epochs are remembered');
 is($cluster->sql(1, 'SHOW topgun.token_grace'), '5s', 'the grace is a setting');
 
+# ------------------------------------------------------------------- events
+my ($gate) = resources_kept_by(2, 'gate', 1);
+my $token = $cluster->sql(2, <<"END" =~ s/\n/ /gr);
+LISTEN topgun; SELECT topgun.release_token('$gate', topgun.issue_token('$gate'));
+END
+like($token, qr/"topgun" with payload "\{"event": "token_issued", "node_id": 2, "resource": "$gate", "token": (\d+)\}".*"token_released", "node_id": 2, "resource": "$gate", "token": \1\}/s,
+	'who looks after a resource tells channel topgun of its tokens');
+
 # ------------------------------------------------- issue, validate, release
 my $first = issue(1, 'door');
 cmp_ok($first, '>', 0, 'a token');

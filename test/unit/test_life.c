@@ -49,6 +49,8 @@ give_stamp(Disk *disk)
 static void
 live(int rounds)
 {
+	const TgRefused none = {0};
+
 	for (int round = 0; round < rounds; round++)
 	{
 		Disk		disk = {0};
@@ -57,38 +59,53 @@ live(int rounds)
 		TgPulse		copy;
 		TgIncarnation known = {0, 0};
 		TgStamp		newest;
+		TgRefused	refused = {0};
 		int			starts;
 
 		/* the first life is accepted, whichever it is */
 		start_server(&disk, &pulse);
-		CHECK(tg_life_judge(&pulse, known, PG_UINT64_MAX) == TG_LIFE_NEXT);
+		CHECK(tg_life_judge(&pulse, known, PG_UINT64_MAX, &refused) == TG_LIFE_NEXT);
 		known = pulse.incarnation;
 		newest = give_stamp(&disk);
-		CHECK(tg_life_judge(&pulse, known, newest) == TG_LIFE_KNOWN);
+		CHECK(tg_life_judge(&pulse, known, newest, &refused) == TG_LIFE_KNOWN);
 
 		/* so is each start that follows, also if we were away meanwhile */
 		for (starts = 1 + unit_below(5); starts > 0; starts--)
 			start_server(&disk, &pulse);
-		CHECK(tg_life_judge(&pulse, known, newest) == TG_LIFE_NEXT);
+		CHECK(tg_life_judge(&pulse, known, newest, &refused) == TG_LIFE_NEXT);
 		known = pulse.incarnation;
 		newest = give_stamp(&disk);
 
 		/* a backup that is put back is older than what we know */
 		backup = disk;
 		start_server(&backup, &copy);
-		CHECK(tg_life_judge(&copy, known, newest) == TG_LIFE_NEXT);
+		CHECK(tg_life_judge(&copy, known, newest, &refused) == TG_LIFE_NEXT);
 		backup = disk;
 		newest = give_stamp(&disk);
 		start_server(&backup, &copy);
-		CHECK(tg_life_judge(&copy, known, newest) == TG_LIFE_RESTORED);
+		CHECK(tg_life_judge(&copy, known, newest, &refused) == TG_LIFE_RESTORED);
+
+		/* started once more it would be new enough, were it not known by then */
+		tg_refused_add(&refused, copy.incarnation);
+		(void) give_stamp(&backup);
+		backup.ceiling += newest;
+		for (starts = unit_below(3); starts >= 0; starts--)
+		{
+			start_server(&backup, &copy);
+			CHECK(tg_life_judge(&copy, known, newest, &none) == TG_LIFE_NEXT);
+			CHECK(tg_life_judge(&copy, known, newest, &refused) == TG_LIFE_RESTORED);
+			tg_refused_add(&refused, copy.incarnation);
+			CHECK(tg_refused_has(&refused, copy.incarnation));
+		}
+		CHECK(refused.n <= TG_MAX_REFUSED);
 
 		/* one that is started beside the node once this one was started again */
 		start_server(&disk, &pulse);
-		CHECK(tg_life_judge(&pulse, known, newest) == TG_LIFE_NEXT);
+		CHECK(tg_life_judge(&pulse, known, newest, &refused) == TG_LIFE_NEXT);
 		known = pulse.incarnation;
 		for (starts = unit_below(3); starts >= 0; starts--)
 		{
-			CHECK(tg_life_judge(&copy, known, newest) == TG_LIFE_COPY);
+			CHECK(tg_life_judge(&copy, known, newest, &refused) == TG_LIFE_COPY);
 			(void) give_stamp(&backup);
 			start_server(&backup, &copy);
 		}
@@ -96,7 +113,7 @@ live(int rounds)
 		/* and one whose ancestors we do not know any more */
 		for (starts = TG_PULSE_MAX_ANCESTORS; starts >= 0; starts--)
 			start_server(&disk, &pulse);
-		CHECK(tg_life_judge(&pulse, known, newest) == TG_LIFE_COPY);
+		CHECK(tg_life_judge(&pulse, known, newest, &refused) == TG_LIFE_COPY);
 	}
 }
 

@@ -162,7 +162,7 @@ make_request_of(StringInfo buf, TgMessageKind kind)
 {
 	TgVoteRequest request = {
 		.kind = kind,
-		.asker = unit_node(),
+		.asker = unit_speaker(),
 		.ballot = 1 + unit_edgy(PG_UINT64_MAX - 1),
 		.suspect = unit_below(3),
 		.base = unit_bytes(1, 60),

@@ -69,9 +69,7 @@ static void
 make_pull(StringInfo buf)
 {
 	TgPullRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.cursor = random_cursor(),
 		.flushed = random_cursor(),
 		.in_step = unit_one_in(2),
@@ -86,9 +84,7 @@ make_pull(StringInfo buf)
 	tg_wire_write_pull(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_pull(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(same_cursor(back.cursor, request.cursor));
 	CHECK(same_cursor(back.flushed, request.flushed));
 	CHECK(back.in_step == request.in_step);
@@ -106,7 +102,7 @@ copy_pull(TgReader *reader, StringInfo out)
 	if (!tg_wire_read_pull(reader, &request))
 		return false;
 	CHECK(tg_reader_at_end(reader));
-	CHECK(is_node(request.asker));
+	CHECK(is_node(request.asker.node));
 	tg_wire_write_pull(out, &request);
 	return true;
 }
@@ -117,9 +113,7 @@ static void
 make_copy(StringInfo buf)
 {
 	TgCopyRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.table = random_table(),
 		.has_after = unit_one_in(2),
 		.newer_than = unit_edgy(PG_UINT64_MAX),
@@ -133,9 +127,7 @@ make_copy(StringInfo buf)
 	tg_wire_write_copy(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_copy(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.table == request.table);
 	CHECK(back.has_after == request.has_after);
 	CHECK(unit_same_bytes(back.after, request.after));
@@ -151,7 +143,7 @@ copy_copy(TgReader *reader, StringInfo out)
 	if (!tg_wire_read_copy(reader, &request))
 		return false;
 	CHECK(tg_reader_at_end(reader));
-	CHECK(is_node(request.asker));
+	CHECK(is_node(request.asker.node));
 	CHECK(request.table > 0);
 	CHECK(request.has_after == (request.after.len > 0));
 	tg_wire_write_copy(out, &request);
@@ -246,9 +238,7 @@ static void
 make_answer(StringInfo buf)
 {
 	TgAnswerHead head = {
-		.sender = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.sender = unit_speaker(),
 		.cursor = random_cursor(),
 		.last_position = unit_edgy(PG_UINT64_MAX),
 		.acknowledge = unit_one_in(2),
@@ -264,9 +254,7 @@ make_answer(StringInfo buf)
 		make_section(buf);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_answer(&reader, &back));
-	CHECK(back.sender == head.sender);
-	CHECK(back.epoch == head.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, head.incarnation));
+	CHECK(unit_is_speaker(&back.sender, &head.sender));
 	CHECK(same_cursor(back.cursor, head.cursor));
 	CHECK(back.last_position == head.last_position);
 	CHECK(back.acknowledge == head.acknowledge);
@@ -284,7 +272,7 @@ copy_answer(TgReader *reader, StringInfo out)
 	CHECK(accepted == tg_reader_ok(reader));
 	if (!accepted)
 		return false;
-	CHECK(is_node(head.sender));
+	CHECK(is_node(head.sender.node));
 	CHECK(head.ntables <= tg_reader_left(reader) / 16);
 	tg_wire_write_answer(out, &head);
 	for (uint32 i = 0; i < head.ntables; i++)
@@ -295,7 +283,31 @@ copy_answer(TgReader *reader, StringInfo out)
 	return true;
 }
 
+/* Who asks. */
+
+static void
+make_asker(StringInfo buf)
+{
+	TgSpeaker	asker = unit_speaker();
+
+	tg_wire_write_asker(buf, &asker);
+}
+
+static bool
+copy_asker(TgReader *reader, StringInfo out)
+{
+	TgSpeaker	asker;
+
+	if (!tg_wire_read_asker(reader, &asker))
+		return false;
+	CHECK(tg_reader_at_end(reader));
+	CHECK(is_node(asker.node));
+	tg_wire_write_asker(out, &asker);
+	return true;
+}
+
 static const UnitCodec codecs[] = {
+	{"asker", make_asker, copy_asker},
 	{"pull request", make_pull, copy_pull},
 	{"copy request", make_copy, copy_copy},
 	{"change", make_change, copy_change},
@@ -319,7 +331,7 @@ pinned_vector(void)
 static void
 pin_pull(StringInfo buf)
 {
-	TgPullRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.cursor = {BIG, 1},
+	TgPullRequest request = {.asker = {3, 9, 10, {7, 255}},.cursor = {BIG, 1},
 	.flushed = {BIG - 1, TG_WHOLE_POSITION},.in_step = true,.settled = BIG - 2,.vector = pinned_vector(),
 	.give_back = true,.max_bytes = 65536};
 
@@ -329,7 +341,7 @@ pin_pull(StringInfo buf)
 static void
 pin_copy(StringInfo buf)
 {
-	TgCopyRequest request = {.asker = 1023,.epoch = 9,.incarnation = {7, 255},.table = 258,.has_after = true,
+	TgCopyRequest request = {.asker = {1023, 9, 10, {7, 255}},.table = 258,.has_after = true,
 	.after = {.data = "key",.len = 3},.newer_than = BIG,.max_bytes = 65536};
 
 	tg_wire_write_copy(buf, &request);
@@ -338,7 +350,7 @@ pin_copy(StringInfo buf)
 static void
 pin_answer(StringInfo buf)
 {
-	TgAnswerHead head = {.sender = 3,.epoch = 9,.incarnation = {7, 255},.cursor = {BIG, 1},.last_position = BIG + 1,
+	TgAnswerHead head = {.sender = {3, 9, 10, {7, 255}},.cursor = {BIG, 1},.last_position = BIG + 1,
 	.complete = true,.vector = pinned_vector(),.ntables = 1};
 	TgSectionHead section = {.table = 258,.fingerprint = BIG,.nchanges = 1};
 	TgChange	change = {.kind = TG_CHANGE_DELETE,.stamp = BIG,
@@ -349,16 +361,26 @@ pin_answer(StringInfo buf)
 	tg_wire_write_change(buf, &change);
 }
 
+static void
+pin_asker(StringInfo buf)
+{
+	TgSpeaker	asker = {3, 9, 10, {7, 255}};
+
+	tg_wire_write_asker(buf, &asker);
+}
+
 static const UnitPinned pinned[] = {
+	{"asker", pin_asker,
+	"5447010f" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff"},
 	{"pull request", pin_pull,
-		"54470101" "0003" "0000000000000009" "00000007" "00000000000000ff"
+		"54470101" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff"
 		"f1e2d3c4b5a69788" "00000001" "f1e2d3c4b5a69787" "ffffffff" "01"
 	"f1e2d3c4b5a69786" "01" "00010000" "0001" "0007" "f1e2d3c4b5a69788"},
 	{"copy request", pin_copy,
-		"54470102" "03ff" "0000000000000009" "00000007" "00000000000000ff" "00000102" "00010000"
+		"54470102" "03ff" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "00000102" "00010000"
 	"f1e2d3c4b5a69788" "01" "00000003" "6b6579"},
 	{"answer", pin_answer,
-		"54470103" "0003" "0000000000000009" "00000007" "00000000000000ff" "f1e2d3c4b5a69788" "00000001"
+		"54470103" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "f1e2d3c4b5a69788" "00000001"
 		"f1e2d3c4b5a69789" "00" "01" "0001" "0007" "f1e2d3c4b5a69788" "00000001"
 		"00000102" "f1e2d3c4b5a69788" "00000001"
 	"02" "f1e2d3c4b5a69788" "00000003" "6b6579"},

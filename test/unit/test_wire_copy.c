@@ -34,9 +34,7 @@ static void
 make_range(StringInfo buf)
 {
 	TgRangeRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.table = 1 + unit_edgy(PG_INT32_MAX - 1),
 	};
 	TgRangeRequest back;
@@ -47,9 +45,7 @@ make_range(StringInfo buf)
 	tg_wire_write_range(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_range(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.table == request.table);
 	CHECK(unit_same_bytes(back.range.after, request.range.after));
 	CHECK(unit_same_bytes(back.range.upto, request.range.upto));
@@ -63,7 +59,7 @@ copy_range(TgReader *reader, StringInfo out)
 	if (!tg_wire_read_range(reader, &request))
 		return false;
 	CHECK(tg_reader_at_end(reader));
-	CHECK(is_node(request.asker));
+	CHECK(is_node(request.asker.node));
 	CHECK(request.table > 0);
 	tg_wire_write_range(out, &request);
 	return true;
@@ -128,7 +124,7 @@ static const UnitCodec codecs[] = {
 static void
 pin_range(StringInfo buf)
 {
-	TgRangeRequest request = {.asker = 1023,.epoch = 9,.incarnation = {7, 255},.table = 258,
+	TgRangeRequest request = {.asker = {1023, 9, 10, {7, 255}},.table = 258,
 	.range = {.upto = {.data = "key",.len = 3}}};
 
 	tg_wire_write_range(buf, &request);
@@ -146,7 +142,7 @@ pin_bounds(StringInfo buf)
 
 static const UnitPinned pinned[] = {
 	{"range request", pin_range,
-	"5447010c" "03ff" "0000000000000009" "00000007" "00000000000000ff" "00000102" "00000000" "00000003" "6b6579"},
+	"5447010c" "03ff" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "00000102" "00000000" "00000003" "6b6579"},
 	{"bounds", pin_bounds,
 		"5447010d" "0003" "0000000000000009" "f1e2d3c4b5a69787" "f1e2d3c4b5a69788"
 	"00000001" "00000003" "6b6579"},

@@ -43,9 +43,7 @@ static void
 make_tree(StringInfo buf)
 {
 	TgTreeRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.kind = random_kind(),
 		.nquestions = unit_below(4),
 	};
@@ -63,9 +61,7 @@ make_tree(StringInfo buf)
 	tg_wire_write_tree(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_tree(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.kind == request.kind);
 	CHECK(back.nquestions == request.nquestions);
 	for (uint32 i = 0; i < request.nquestions; i++)
@@ -85,7 +81,7 @@ copy_tree(TgReader *reader, StringInfo out)
 	if (!tg_wire_read_tree(reader, &request))
 		return false;
 	CHECK(tg_reader_at_end(reader));
-	CHECK(is_node(request.asker));
+	CHECK(is_node(request.asker.node));
 	for (uint32 i = 0; i < request.nquestions; i++)
 		CHECK(request.questions[i].table > 0);
 	tg_wire_write_tree(out, &request);
@@ -203,9 +199,7 @@ static void
 make_keys(StringInfo buf)
 {
 	TgKeysRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.table = random_table(),
 		.fingerprint = unit_edgy(PG_UINT64_MAX),
 		.kind = random_kind(),
@@ -218,9 +212,7 @@ make_keys(StringInfo buf)
 	tg_wire_write_keys(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_keys(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.table == request.table);
 	CHECK(back.fingerprint == request.fingerprint);
 	CHECK(back.kind == request.kind);
@@ -235,7 +227,7 @@ copy_keys(TgReader *reader, StringInfo out)
 	if (!tg_wire_read_keys(reader, &request))
 		return false;
 	CHECK(tg_reader_at_end(reader));
-	CHECK(is_node(request.asker));
+	CHECK(is_node(request.asker.node));
 	CHECK(request.table > 0);
 	tg_wire_write_keys(out, &request);
 	return true;
@@ -317,9 +309,7 @@ make_versions(StringInfo buf)
 {
 	TgKeyVersion keys[4];
 	TgVersionsRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.table = random_table(),
 		.fingerprint = unit_edgy(PG_UINT64_MAX),
 		.returning = unit_one_in(2),
@@ -343,9 +333,7 @@ make_versions(StringInfo buf)
 	tg_wire_write_versions(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_versions(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.table == request.table);
 	CHECK(back.fingerprint == request.fingerprint);
 	CHECK(back.returning == request.returning);
@@ -435,9 +423,7 @@ make_rows(StringInfo buf)
 {
 	TgBytes		keys[4];
 	TgRowsRequest request = {
-		.asker = unit_node(),
-		.epoch = unit_edgy(PG_UINT64_MAX),
-		.incarnation = unit_incarnation(),
+		.asker = unit_speaker(),
 		.table = random_table(),
 		.fingerprint = unit_edgy(PG_UINT64_MAX),
 		.nkeys = unit_below(4),
@@ -451,9 +437,7 @@ make_rows(StringInfo buf)
 	tg_wire_write_rows(buf, &request);
 	tg_reader_init(&reader, buf->data, buf->len);
 	CHECK(tg_wire_read_rows(&reader, &back));
-	CHECK(back.asker == request.asker);
-	CHECK(back.epoch == request.epoch);
-	CHECK(tg_incarnation_is(back.incarnation, request.incarnation));
+	CHECK(unit_is_speaker(&back.asker, &request.asker));
 	CHECK(back.table == request.table);
 	CHECK(back.fingerprint == request.fingerprint);
 	CHECK(back.nkeys == request.nkeys);
@@ -539,7 +523,7 @@ static void
 pin_tree(StringInfo buf)
 {
 	TgTreeQuestion question = {.table = 258,.root = BIG};
-	TgTreeRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.kind = TG_SCAN_CONTENTS,
+	TgTreeRequest request = {.asker = {3, 9, 10, {7, 255}},.kind = TG_SCAN_CONTENTS,
 	.nquestions = 1,.questions = &question};
 
 	tg_group_set_add(&question.leaves_of, 255);
@@ -561,7 +545,7 @@ pin_tree_answer(StringInfo buf)
 static void
 pin_keys(StringInfo buf)
 {
-	TgKeysRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.table = 258,.fingerprint = BIG,
+	TgKeysRequest request = {.asker = {3, 9, 10, {7, 255}},.table = 258,.fingerprint = BIG,
 	.kind = TG_SCAN_STAMPS};
 
 	tg_leaf_set_add(&request.leaves, 65535);
@@ -583,7 +567,7 @@ static void
 pin_versions(StringInfo buf)
 {
 	TgKeyVersion key = {.key = KEY,.kind = TG_VERSION_ROW,.stamp = BIG};
-	TgVersionsRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.table = 258,.fingerprint = BIG,
+	TgVersionsRequest request = {.asker = {3, 9, 10, {7, 255}},.table = 258,.fingerprint = BIG,
 	.returning = true,.known = BIG,.truncation = BIG,.max_bytes = 65536,.nkeys = 1,.keys = &key};
 
 	tg_wire_write_versions(buf, &request);
@@ -603,7 +587,7 @@ static void
 pin_rows(StringInfo buf)
 {
 	TgBytes		key = KEY;
-	TgRowsRequest request = {.asker = 3,.epoch = 9,.incarnation = {7, 255},.table = 258,.fingerprint = BIG,
+	TgRowsRequest request = {.asker = {3, 9, 10, {7, 255}},.table = 258,.fingerprint = BIG,
 	.nkeys = 1,.keys = &key};
 
 	tg_wire_write_rows(buf, &request);
@@ -620,7 +604,7 @@ pin_rows_answer(StringInfo buf)
 
 static const UnitPinned pinned[] = {
 	{"tree request", pin_tree,
-		"54470104" "0003" "0000000000000009" "00000007" "00000000000000ff" "01" "00000001"
+		"54470104" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "01" "00000001"
 	"00000102" "f1e2d3c4b5a69788" "0002" "00" "ff"},
 	{"tree answer", pin_tree_answer,
 		"54470105" "0003" "0000000000000009" "f1e2d3c4b5a69788"
@@ -628,20 +612,20 @@ static const UnitPinned pinned[] = {
 		"00000102" "02" "f1e2d3c4b5a69788" "f1e2d3c4b5a69788" "f1e2d3c4b5a69789"
 	"000000000000004d" "00" "0000"},
 	{"keys request", pin_keys,
-		"54470106" "0003" "0000000000000009" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788"
+		"54470106" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788"
 	"00" "00000002" "0102" "ffff"},
 	{"chunk of keys", pin_chunk,
 		"54470107" "0003" "f1e2d3c4b5a69788" "01" "01" "00000001"
 	"0102" "f1e2d3c4b5a69788" "000000000000004d" "00000003" "6b6579"},
 	{"versions request", pin_versions,
-		"54470108" "0003" "0000000000000009" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788"
+		"54470108" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788"
 		"01" "f1e2d3c4b5a69788" "f1e2d3c4b5a69788" "00010000" "00000001"
 	"01" "f1e2d3c4b5a69788" "00000003" "6b6579"},
 	{"versions answer", pin_versions_answer,
 		"54470109" "0003" "01" "00000001"
 	"02" "01" "f1e2d3c4b5a69788" "00000003" "6b6579"},
 	{"rows request", pin_rows,
-		"5447010a" "0003" "0000000000000009" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788" "00000001"
+		"5447010a" "0003" "0000000000000009" "000000000000000a" "00000007" "00000000000000ff" "00000102" "f1e2d3c4b5a69788" "00000001"
 	"00000003" "6b6579"},
 	{"rows answer", pin_rows_answer,
 		"5447010b" "0003" "00000001"

@@ -147,6 +147,32 @@ unit_incarnation(void)
 }
 
 /*
+ * Somebody who speaks.
+ */
+TgSpeaker
+unit_speaker(void)
+{
+	TgSpeaker	speaker = {
+		.node = unit_node(),
+		.epoch = unit_edgy(PG_UINT64_MAX),
+		.view_id = unit_edgy(PG_UINT64_MAX),
+		.incarnation = unit_incarnation()
+	};
+
+	return speaker;
+}
+
+/*
+ * Are they the same?
+ */
+bool
+unit_is_speaker(const TgSpeaker *a, const TgSpeaker *b)
+{
+	return a->node == b->node && a->epoch == b->epoch && a->view_id == b->view_id &&
+		tg_incarnation_is(a->incarnation, b->incarnation);
+}
+
+/*
  * Random bytes in the current memory context.
  */
 TgBytes

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/types.h"
+#include "transport/wire_part.h"
 #include "fmgr.h"
 
 /* Fail, and say so with the values at hand, unless the condition holds. */
@@ -58,6 +59,8 @@ extern uint64 unit_edgy(uint64 max);
 extern TgNodeId unit_node(void);
 extern TgStamp unit_stamp(void);
 extern TgIncarnation unit_incarnation(void);
+extern TgSpeaker unit_speaker(void);
+extern bool unit_is_speaker(const TgSpeaker *a, const TgSpeaker *b);
 extern TgBytes unit_bytes(uint32 min_len, uint32 max_len);
 extern bool unit_same_bytes(TgBytes a, TgBytes b);
 

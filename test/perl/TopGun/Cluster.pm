@@ -16,6 +16,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use TopGun::Net;
 use TopGun::Proxy;
 
 our $timeout = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
@@ -23,6 +24,8 @@ my $clusters_made = 0;
 
 # Start n nodes and make them a cluster.  Options:
 #	links => 1		peers reach each other through links that can be cut
+#	net => 1		each in a network of its own, that can be cut; where the machine does
+#					not permit it, such links
 #	join => 0		leave them databases without a cluster
 #	settings => ''	more lines for postgresql.conf
 #	initdb => []	more arguments for initdb
@@ -32,9 +35,10 @@ sub new
 	my ($class, $count, %options) = @_;
 	my $self = bless { count => 0, options => \%options, nodes => [], serial => ++$clusters_made },
 	  $class;
-	$self->{socket_dir} = PostgreSQL::Test::Utils::tempdir_short() if $options{links};
+	$self->_make_net($count) if $options{net};
+	$self->{socket_dir} = PostgreSQL::Test::Utils::tempdir_short() if $self->{options}{links};
 	$self->make_node($_) foreach 1 .. $count;
-	$self->_start_proxy if $options{links};
+	$self->_start_proxy if $self->{options}{links};
 	if ($options{join} // 1)
 	{
 		$self->create_cluster(1);
@@ -49,6 +53,7 @@ sub make_node
 	my ($self, $i) = @_;
 	my $prefix = $self->{serial} > 1 ? "c$self->{serial}" : '';
 	my $server = ($self->{options}{servers} || [])->[ $i - 1 ];
+	$server = $self->{net}->installation($i) if $self->{net};
 	my $node = PostgreSQL::Test::Cluster->new("${prefix}n$i", $server ? (install_path => $server) : ());
 	$node->init(
 		allows_streaming => 1,
@@ -73,6 +78,7 @@ topgun.connect_timeout = '3s'
 END
 	$node->append_conf('postgresql.conf', $self->{options}{settings})
 	  if $self->{options}{settings};
+	$self->_listen($i, $node) if $self->{net};
 	$node->start;
 	$self->{nodes}[$i] = $node;
 	$self->{count} = $i if $i > $self->{count};
@@ -95,7 +101,8 @@ sub dsn
 {
 	my ($self, $i) = @_;
 	my $node = $self->node($i);
-	my $host = $self->{options}{links} ? "$self->{socket_dir}/$i" : $node->host;
+	my $host = $self->{options}{links} ? "$self->{socket_dir}/$i"
+	  : $self->{net} ? $self->{net}->address($i) : $node->host;
 	return "host=$host port=" . $node->port . ' dbname=postgres';
 }
 
@@ -406,6 +413,57 @@ sub heal_node
 	return;
 }
 
+# ------------------------------------------------------------------- network
+
+sub _make_net
+{
+	my ($self, $count) = @_;
+	$self->{net} = TopGun::Net->new($count);
+	note($self->{net} ? 'measured: the nodes are in network namespaces' :
+		  'measured: this machine permits no network namespaces; a proxy takes their place');
+	$self->{options}{links} = 1 if !$self->{net};
+	return;
+}
+
+sub _listen
+{
+	my ($self, $i, $node) = @_;
+	$node->append_conf('postgresql.conf', "listen_addresses = '" . $self->{net}->address($i) . "'");
+	$node->append_conf('pg_hba.conf', 'host all all samenet trust');
+	return;
+}
+
+# These nodes hear only each other, and the others only each other; nothing tells
+# them so, but that nothing comes.
+sub part
+{
+	my ($self, @apart) = @_;
+	return $self->{net}->part(@apart) if $self->{net};
+	foreach my $i (@apart)
+	{
+		foreach my $other (1 .. $self->{count})
+		{
+			$self->cut_link($i, $other, 'stall') if !grep { $_ == $other } @apart;
+		}
+	}
+	return;
+}
+
+# A node has no network, and knows.
+sub unplug
+{
+	my ($self, $i) = @_;
+	return $self->{net} ? $self->{net}->unplug($i) : $self->cut_node($i);
+}
+
+sub heal
+{
+	my ($self) = @_;
+	return $self->{net}->heal if $self->{net};
+	$self->heal_node($_) foreach 1 .. $self->{count};
+	return;
+}
+
 # -------------------------------------------------------------------- faults
 
 sub failpoint
@@ -590,6 +648,7 @@ sub stop
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$self->node($_)->stop('fast', fail_ok => 1) foreach $self->running;
 	$self->{proxy}->stop if $self->{proxy};
+	$self->{net}->stop if $self->{net};
 
 	foreach my $i (grep { $self->node($_) } 1 .. $self->{count})
 	{
