@@ -4,8 +4,14 @@
  *	  Concurrent changes of one row: what is kept of the loser.
  *
  * Two versions are concurrent when the writer of theirs had not seen ours.
- * The peer's vector says what the peer had merged; it may say less than the
- * truth, never more.  A node's own later version is no conflict.
+ * The peer's vector says what the peer had merged where its answer ends.  That
+ * can be more than when the row was written: then the peer has met ours
+ * itself, and keeps the conflict.  One that says nothing at all of our writer
+ * is the vector of a node that still copies, which relays what it does not
+ * claim to have.  A node's own later version is no conflict.
+ *
+ * What a node has copied is ahead of what it has pulled: for a moment after a
+ * copy, older versions that come by the journal look concurrent to it.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,9 +43,12 @@ typedef struct Conflict
 static bool
 is_concurrent(TgMerge *merge, TgStamp ours, TgStamp theirs)
 {
+	TgNodeId	writer = tg_stamp_node(ours);
+
 	if (ours == TG_NO_STAMP || theirs == TG_NO_STAMP || merge->peer_vector == NULL)
 		return false;
-	return tg_stamp_node(ours) != tg_stamp_node(theirs) &&
+	return writer != tg_stamp_node(theirs) &&
+		tg_vector_get(merge->peer_vector, writer) != TG_NO_STAMP &&
 		!tg_vector_covers(merge->peer_vector, ours);
 }
 

@@ -43,9 +43,9 @@ fire_triggers_at_once(void)
 /*
  * Begin to merge changes of a peer in this transaction, as a replica: the
  * triggers that the origin has fired do not fire again, and no fence holds up
- * what is merged.  Rows that may have been
- * deleted here are in doubt unless the caller sets "doubt" to something else,
- * and a merge counts as a pull unless he sets "source".
+ * what is merged.  Rows that may have been deleted here are in doubt unless
+ * the caller sets "doubt" to something else, and a merge counts as a pull
+ * unless he sets "source".
  * Mirrored by tg_merge_end(); an error takes the settings back by itself.
  */
 void

@@ -100,7 +100,11 @@ $cluster->sql($_, "INSERT INTO kv VALUES (20, 'by $_'); INSERT INTO kv VALUES (2
 together();
 everywhere('SELECT id, v FROM kv WHERE id BETWEEN 20 AND 29 ORDER BY id',
 	"20|by 1\n21|only 1\n22|only 2\n23|only 3", 'the last insert stands');
-cmp_ok($cluster->sql(2, 'SELECT count(*) FROM topgun.conflict'), '>', 0, 'conflicts are recorded');
+# Of two nodes that exchange rows the first to merge keeps the conflict; the
+# other one hears from it that it has both.
+my $recorded = 0;
+$recorded += $cluster->sql($_, 'SELECT count(*) FROM topgun.conflict') foreach 1 .. 3;
+cmp_ok($recorded, '>', 0, 'conflicts are recorded');
 
 # ----------------------- a primary key that changes against other changes
 # To a new key against an update of the old one; to a key that another node

@@ -2,6 +2,7 @@
 # is away; tables that differ or are missing; rows that cannot be applied.
 use strict;
 use warnings;
+use IPC::Run;
 use Test::More;
 use TopGun::Cluster;
 
@@ -43,9 +44,33 @@ $cluster->wait_attached(2, $_) foreach 'stock', 'log', 'storm';
 $cluster->{storm_keys} = 200;
 my $storms = $cluster->start_storm(6, 1, 2);
 is($cluster->join_node(3, 2), '3', 'join under load by way of node 2');
-$cluster->cut_link(1, 4);
-is($cluster->join_node(4, 2), '4', 'join while a member cannot be reached');
 ok($cluster->finish_storm($storms), 'the load never stops');
+{
+	local $cluster->{count} = 3;    # node 4 is no member yet
+	$cluster->assert_converged;
+}
+
+# A node that still copies passes on what it pulls and claims nothing.  What
+# comes by way of it is not taken for concurrent with what its writer had seen.
+my $seen = q{SELECT count(*) = 1 FROM stock WHERE id = 50 AND v = 'seen by 3'};
+$cluster->cut_link(1, 4);
+$cluster->failpoint(4, 'copy-step', 'pause');
+my ($out, $err) = ('', '');
+my $join = IPC::Run::start(
+	[ 'psql', '-XAtq', '-d', $cluster->node(4)->connstr('postgres'), '-c',
+		"SELECT topgun.join('node4', '" . $cluster->dsn(4) . "', '" . $cluster->dsn(2) . "')" ],
+	'<', \undef, '>', \$out, '2>', \$err);
+ok($cluster->wait_until(4, q{SELECT count(*) = 3 FROM topgun.table_state WHERE state = 'copying'}), 'node 4 begins to copy');
+$cluster->sql(2, q{UPDATE stock SET v = 'from 2' WHERE id = 50});
+ok($cluster->wait_until(3, q{SELECT count(*) = 1 FROM stock WHERE id = 50 AND v = 'from 2'}), 'a version of node 2 is on 3');
+$cluster->cut_link(2, $_) foreach 1, 3;
+$cluster->sql(3, q{UPDATE stock SET v = 'seen by 3' WHERE id = 50});
+ok($cluster->wait_until(2, $seen), 'the next one, of 3, comes to 2 by way of 4');
+is($cluster->sql(2, q{SELECT count(*) FROM topgun.conflict WHERE table_name = 'stock'}), '0', 'which is no conflict');
+$cluster->heal_link(2, $_) foreach 1, 3;
+$cluster->failpoint(4, 'copy-step', 'off');
+IPC::Run::finish($join);
+is("$out$err", "4\n", 'join while a member cannot be reached');
 $cluster->sql(4, q{INSERT INTO stock VALUES (1000, 'from 4')});
 ok($cluster->wait_until(1, 'SELECT count(*) = 1 FROM stock WHERE id = 1000'), 'relay to the member that was away');
 $cluster->heal_link(1, 4);
