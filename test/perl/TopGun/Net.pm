@@ -22,7 +22,7 @@ while read -r line; do
 	eval "$line" 2>&1 || echo "failed: $line"
 	echo done
 done
-kill $(jobs -p) 2>/dev/null
+kill $holders
 END_OF_SHELL
 
 sub new
@@ -79,7 +79,7 @@ sub _build
 sub _add
 {
 	my ($self, $i) = @_;
-	$self->_run('unshare --net sleep infinity & holder=$!; '
+	$self->_run('unshare --net sleep infinity & holder=$!; holders="$holders $holder"; '
 		  . 'while [ "$(readlink /proc/$holder/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do kill -0 $holder || break; done');
 	my ($holder) = $self->_run('echo $holder') =~ /^(\d+)$/ or die 'no namespace';
 	$self->{holder}[$i] = $holder;
