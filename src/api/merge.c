@@ -161,16 +161,27 @@ key_argument(FunctionCallInfo fcinfo, TgTableId table)
 }
 
 /*
+ * Which rows in quarantine a function is called for, by its arguments.
+ */
+static void
+read_selection(FunctionCallInfo fcinfo, const char *function, TgTableId *table, TgBytes **key)
+{
+	PreventCommandDuringRecovery(function);
+	(void) tg_node_id_required();
+	*table = table_argument(fcinfo);
+	*key = key_argument(fcinfo, *table);
+}
+
+/*
  * topgun.retry_quarantine(rel, key): how many rows have left.
  */
 Datum
 topgun_retry_quarantine(PG_FUNCTION_ARGS)
 {
-	TgTableId	table = table_argument(fcinfo);
-	TgBytes    *key = key_argument(fcinfo, table);
+	TgTableId	table;
+	TgBytes    *key;
 
-	PreventCommandDuringRecovery("topgun.retry_quarantine()");
-	(void) tg_node_id_required();
+	read_selection(fcinfo, "topgun.retry_quarantine()", &table, &key);
 	PG_RETURN_INT64(tg_retry_all(table, key));
 }
 
@@ -180,11 +191,10 @@ topgun_retry_quarantine(PG_FUNCTION_ARGS)
 Datum
 topgun_discard_quarantine(PG_FUNCTION_ARGS)
 {
-	TgTableId	table = table_argument(fcinfo);
-	TgBytes    *key = key_argument(fcinfo, table);
+	TgTableId	table;
+	TgBytes    *key;
 
-	PreventCommandDuringRecovery("topgun.discard_quarantine()");
-	(void) tg_node_id_required();
+	read_selection(fcinfo, "topgun.discard_quarantine()", &table, &key);
 	if (table == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

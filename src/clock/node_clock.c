@@ -18,10 +18,10 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "base/error.h"
 #include "base/guc.h"
 #include "clock/hlc.h"

@@ -15,8 +15,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define GROUP_BYTES		(16 * 1024 * 1024)	/* tried together, about */
-
 /*
  * Read the versions that wait, and leave out what cannot be tried.
  */
@@ -78,7 +76,7 @@ group_from(const TgWaitingList *list, int start)
 	int64		bytes = 0;
 	int			end;
 
-	for (end = start; end < list->nrows && bytes < GROUP_BYTES; end++)
+	for (end = start; end < list->nrows && bytes < TG_WAITING_GROUP_BYTES; end++)
 	{
 		const TgWaiting *row = &list->rows[end];
 

@@ -4,7 +4,8 @@
  *	  Counters of what merges have done, in shared memory.
  *
  * A transaction adds what it has merged when it commits: what is rolled back
- * is merged again, and counts once.
+ * is merged again, and counts once.  One that is prepared counts then, however
+ * it ends; so do merges in a subtransaction that is rolled back by itself.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,10 +62,18 @@ end_of_transaction(XactEvent event, void *arg)
 {
 	if (!pending.is_set)
 		return;
-	if (event == XACT_EVENT_COMMIT)
-		publish_pending();
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		memset(&pending, 0, sizeof(pending));
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			publish_pending();
+			break;
+		case XACT_EVENT_ABORT:
+			break;
+		default:
+			return;
+	}
+	memset(&pending, 0, sizeof(pending));
 }
 
 /*

@@ -36,20 +36,15 @@ read_row(HeapTuple row, TupleDesc desc)
  * The rows that a query finds, in the current memory context.
  */
 static TgWaitingList
-list_rows(const char *query, TgTableId table, const TgBytes *key)
+list_rows(const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext old;
-	Oid			types[] = {INT4OID, BYTEAOID};
-	Datum		values[] = {Int32GetDatum(table), (Datum) 0};
-	char		nulls[] = {table == 0 ? 'n' : ' ', key == NULL ? 'n' : ' ', '\0'};
 	TgSqlSession session;
 	TgWaitingList list;
 
-	if (key != NULL)
-		values[1] = PointerGetDatum(cstring_to_text_with_len(key->data, key->len));
 	tg_sql_begin(&session, BOOTSTRAP_SUPERUSERID);
-	if (SPI_execute_with_args(query, lengthof(types), types, values, nulls, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(query, nargs, types, values, nulls, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read topgun.quarantine");
 	old = MemoryContextSwitchTo(context);
 	list.nrows = (int) SPI_processed;
@@ -86,8 +81,9 @@ tg_waiting_due(void)
 					 " SELECT *, sum(bytes) OVER (ORDER BY table_id, stamp NULLS FIRST, key) - bytes AS bytes_before"
 					 " FROM grouped WHERE is_due OR (is_unique AND is_unique_due)) "
 					 "SELECT table_id, key, stamp, is_doubtful, bytes FROM summed"
-					 " WHERE bytes_before < 16 * 1024 * 1024 AND $1 IS NULL AND $2 IS NULL "
-					 "ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key LIMIT 10000", 0, NULL);
+					 " WHERE bytes_before < " CppAsString2(TG_WAITING_GROUP_BYTES) " "
+					 "ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key LIMIT 10000",
+					 0, NULL, NULL, NULL);
 }
 
 /*
@@ -96,8 +92,15 @@ tg_waiting_due(void)
 TgWaitingList
 tg_waiting_of(TgTableId table, const TgBytes *key)
 {
+	Oid			types[] = {INT4OID, BYTEAOID};
+	Datum		values[] = {Int32GetDatum(table), (Datum) 0};
+	char		nulls[] = {table == 0 ? 'n' : ' ', key == NULL ? 'n' : ' ', '\0'};
+
+	if (key != NULL)
+		values[1] = PointerGetDatum(cstring_to_text_with_len(key->data, key->len));
 	return list_rows("SELECT table_id, key, stamp, sqlstate = 'TG010' AS is_doubtful, octet_length(payload) "
 					 "FROM topgun.quarantine "
 					 "WHERE ($1 IS NULL OR table_id = $1) AND ($2 IS NULL OR key = $2) "
-					 "ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key", table, key);
+					 "ORDER BY table_id, is_doubtful, stamp NULLS FIRST, key",
+					 lengthof(types), types, values, nulls);
 }

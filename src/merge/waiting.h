@@ -11,6 +11,8 @@
 #include "base/bytes.h"
 #include "base/types.h"
 
+#define TG_WAITING_GROUP_BYTES	(16 * 1024 * 1024)	/* tried together, about */
+
 typedef struct TgWaiting
 {
 	TgTableId	table;
