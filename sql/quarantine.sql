@@ -48,6 +48,16 @@ SELECT topgun_internal.merge_row(ROW(2, 7, peer_stamp(7))::t);
 SELECT * FROM waiting;
 SELECT id, v FROM t ORDER BY id;
 
+-- A merge in a transaction that was prepared, with nothing written, counts then.
+SELECT merges AS merges_before FROM topgun.stat_merge WHERE source = 'pull' \gset
+BEGIN;
+SELECT topgun_internal.merge_row(ROW(2, 4, peer_stamp(4))::t);
+PREPARE TRANSACTION 'merged';
+BEGIN;
+ROLLBACK;
+SELECT merges - :merges_before AS merges FROM topgun.stat_merge WHERE source = 'pull';
+ROLLBACK PREPARED 'merged';
+
 -- Retried, and in when the constraint is gone.
 SELECT topgun_internal.merge_row(ROW(3, -1, peer_stamp(8))::t);
 SELECT topgun_internal.merge_row(ROW(1, -1, peer_stamp(8))::t);
