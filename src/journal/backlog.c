@@ -17,6 +17,7 @@
 #include "journal/read.h"
 #include "journal/segment.h"
 #include "storage/lmgr.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #define MAX_PIECES		1000	/* that are counted */
@@ -45,8 +46,8 @@ count_piece(Count *count, const TgJournalPiece *piece, TgNodeId reader)
 }
 
 /*
- * Is the journal still there after the cursor?  Then it stays so until the end
- * of the transaction.
+ * Is the journal still there after the cursor?  Then it stays so while the
+ * locks are held.
  */
 static bool
 lock_segments(TgCursor after)
@@ -75,14 +76,8 @@ add_rest(Count *count, TgCursor after, Snapshot snapshot)
 	count->found.bytes += count->found.bytes * more;
 }
 
-/*
- * How much of the journal comes after a cursor and was not merged from its
- * reader, to whom it is not sent.  False if that is no longer known, since the
- * journal was cut.  Locks all segments with ACCESS SHARE until the end of the
- * transaction.
- */
-bool
-tg_journal_backlog(TgCursor after, TgNodeId reader, TgBacklog *backlog)
+static bool
+count_after(TgCursor after, TgNodeId reader, TgBacklog *backlog)
 {
 	Count		count = {0};
 	TgJournalReader *journal;
@@ -102,4 +97,35 @@ tg_journal_backlog(TgCursor after, TgNodeId reader, TgBacklog *backlog)
 	UnregisterSnapshot(snapshot);
 	*backlog = count.found;
 	return true;
+}
+
+static void
+release(ResourceOwner owner)
+{
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(owner);
+}
+
+/*
+ * How much of the journal comes after a cursor and was not merged from its
+ * reader, to whom it is not sent.  False if that is no longer known, since the
+ * journal was cut.
+ *
+ * Who asks may be in a long transaction, and segments are not emptied while
+ * they are locked: so the locks belong to an owner that ends with the question.
+ * An error leaves it to the one above it.
+ */
+bool
+tg_journal_backlog(TgCursor after, TgNodeId reader, TgBacklog *backlog)
+{
+	ResourceOwner callers = CurrentResourceOwner;
+	bool		known;
+
+	CurrentResourceOwner = ResourceOwnerCreate(callers, "topgun backlog");
+	known = count_after(after, reader, backlog);
+	release(CurrentResourceOwner);
+	CurrentResourceOwner = callers;
+	return known;
 }

@@ -8,6 +8,7 @@
 #ifndef TG_TRANSPORT_GATE_H
 #define TG_TRANSPORT_GATE_H
 
+#include "base/compat.h"
 #include "transport/accepted.h"
 #include "transport/link.h"
 #include "transport/wire_part.h"
@@ -18,7 +19,7 @@ extern TgLinkParam tg_speaker_param(void);
 
 extern void tg_gate_check(const TgSpeaker *asker);
 extern void tg_gate_check_life(const TgSpeaker *asker);
-extern void tg_gate_refuse_copy(TgNodeId asker) pg_attribute_noreturn();
+pg_noreturn extern void tg_gate_refuse_copy(TgNodeId asker);
 extern void tg_gate_require_current(const TgSpeaker *sender);
 
 #endif							/* TG_TRANSPORT_GATE_H */

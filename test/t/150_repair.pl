@@ -262,7 +262,7 @@ foreach my $where ('repair-has-versions', 'repair-before-take')
 	my $session = $cluster->node(1)->background_psql('postgres', on_error_stop => 0);
 	$session->query_until(qr/sent/, "\\echo sent\nSELECT count(*) FROM topgun.repair('kv', 'node3');\n");
 	ok($cluster->wait_until(1, qq{SELECT EXISTS (SELECT FROM pg_stat_activity
-		WHERE query LIKE '%topgun.repair%' AND wait_event = 'Extension' AND pid <> pg_backend_pid())}), "repair has come to $where");
+		WHERE query LIKE '%topgun.repair%' AND wait_event_type = 'Extension' AND pid <> pg_backend_pid())}), "repair has come to $where");
 	sleep(1);
 	$cluster->cut_link(1, 3);
 	$cluster->failpoint(1, $where, 'off');

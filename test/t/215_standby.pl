@@ -29,6 +29,8 @@ $member->wait_for_catchup($standby, 'replay', $member->lsn('insert'));
 
 # --------------------------------------------------------------- while it follows
 is($standby->safe_psql('postgres', 'SELECT node_id, name FROM topgun.status'), '2|node2', 'a standby shows whose it is');
+$cluster->wait_until(2, 'SELECT rows = (SELECT count(*) FROM item) FROM topgun.stat_table');
+$member->wait_for_catchup($standby, 'replay', $member->lsn('insert'));
 is( $standby->safe_psql('postgres', 'SELECT rows, state FROM topgun.stat_table'),
 	$cluster->sql(2, 'SELECT rows, state FROM topgun.stat_table'), 'and the state of its tables');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'topgun%'}),

@@ -94,7 +94,10 @@ $cluster->sql(2, 'ALTER TABLE t ADD COLUMN w int');
 $cluster->sql(2, 'INSERT INTO t (id, v, w) VALUES (2, 2, 2)');
 finds(qr/^error\|table public.t\|is not replicated at the moment: columns or key differ.*\|Make the table look the same/m,
 	'a table that differs');
+$cluster->failpoint(1, 'copy-piece', 'pause');
 $cluster->sql($_, 'ALTER TABLE t ADD COLUMN w int') foreach 1, 3;
+finds(qr/^notice\|table public.t\|is being copied\|Wait; see topgun.progress/m, 'a table that is copied');
+$cluster->failpoint(1, 'copy-piece', 'off');
 $cluster->wait_table_state($_, 't', 'synced') foreach 1, 3;
 
 $cluster->sql(2, 'CREATE TABLE elsewhere (id int PRIMARY KEY)');
@@ -198,6 +201,20 @@ $cluster->sql(3, 'SELECT topgun.rejoin()');
 is_well('it has rejoined');
 $looking = 1;
 ok($cluster->wait_until(1, "SELECT bool_and(state = 'streaming') FROM topgun.stat_peer"), 'all is back');
+
+# ----------------------------------------------- what may have been deleted long ago
+# A row of a node that nobody knows, older than a tombstone that is gone.
+set($_, 'topgun.tombstone_retention', '0') foreach 1 .. 3;
+(my $stamp = $cluster->sql(1, 'INSERT INTO t VALUES (-7, 7) RETURNING topgun_stamp')) =~ s/\n.*//s;
+$cluster->wait_for_sync;
+$cluster->sql(1, 'DELETE FROM t WHERE id = -7');
+ok($cluster->wait_until(1, "SELECT gc_floor OPERATOR(topgun.>) '$stamp' FROM topgun.gc_state"), 'a tombstone was collected');
+(my $foreign = $stamp) =~ s/\@1$/\@77/;
+is($cluster->sql(1, "SELECT topgun_internal.merge_row(ROW(-7, 7, '$foreign', NULL)::t)"), 'quarantined', 'an older row comes');
+finds(qr/^error\|table public.t\|1 rows from peers could not be applied.*\|Write the row anew on any node if it is to live; else use topgun.discard_quarantine/m,
+	'a row that may have been deleted');
+is($cluster->sql(1, "SELECT topgun.discard_quarantine('t')"), '1', 'it is given up, as advised');
+is_well('nothing waits any more');
 
 # -------------------------------------------------------------------- the server itself
 $node->append_conf('postgresql.conf', "max_worker_processes = 4\n");

@@ -126,6 +126,18 @@ $cluster->sql(1, q{DO $$ BEGIN FOR i IN 1..5000 LOOP UPDATE t SET v = i::text WH
 my $rows = $cluster->sql(1, 'SELECT acknowledged_lag_rows FROM topgun.stat_peer');
 cmp_ok($rows, '>', 2500, 'many are estimated');
 cmp_ok($rows, '<', 10000, "not too badly: $rows of 5097");
+
+# Who looks in a long transaction does not keep the journal from being emptied.
+my $looker = $cluster->node(1)->background_psql('postgres');
+cmp_ok($looker->query_safe('BEGIN; SELECT max(acknowledged_lag_rows) FROM topgun.stat_peer'), '>', 2500, 'a session looks, and stays');
+is($cluster->sql(1, q{SELECT DISTINCT c.relname FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+	JOIN pg_stat_activity AS a USING (pid) WHERE a.query ~ 'max.acknowledged_lag_rows' AND a.state ~ 'idle' AND c.relname ~ '^journal_[0-9]'}),
+	'', 'it has no segment locked');
+is($cluster->sql(1, q{SELECT count(*) > 0 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+	WHERE a.query ~ 'max.acknowledged_lag_rows' AND a.state = 'idle in transaction' AND l.relation = 'topgun.stat_peer'::regclass}),
+	't', 'though it has others locked');
+$looker->quit;
+
 $cluster->heal_link(1, 2);
 $cluster->wait_for_sync;
 ok($cluster->wait_until(1, "SELECT (acknowledged_lag_rows, acknowledged_lag_bytes) = (0, 0) FROM topgun.stat_peer"), 'until it has them');

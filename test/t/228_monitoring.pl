@@ -129,6 +129,8 @@ foreach my $group (@{ yaml('alerts.yml')->{groups} })
 	}
 }
 cmp_ok(scalar(keys %alerts), '>', 10, 'there are alerts');
+my %tested = map { $_ => 1 } slurp_file("$dir/alerts_test.yml") =~ /^  - name: (Topgun\w+)$/mg;
+is(join(' ', sort keys %tested), join(' ', sort keys %alerts), 'promtool can test each');
 
 # ---------------------------------------------------------------- and they speak
 # Of a peer that is away the metrics say so.

@@ -10,7 +10,9 @@ use TopGun::Cluster;
 
 my @servers = split(' ', $ENV{TOPGUN_SERVERS});
 my ($new_server, $old_server) = @servers[ 0, $#servers ];
-my $cluster = TopGun::Cluster->new(3, servers => [ ($old_server) x 3 ], settings => "topgun.fold_interval = '500ms'\n");
+# The move may take longer than the others wait for a member.
+my $cluster = TopGun::Cluster->new(3, servers => [ ($old_server) x 3 ],
+	settings => "topgun.fold_interval = '500ms'\ntopgun.confirmation_timeout = '1h'\n");
 $cluster->on_all(<<'END');
 CREATE TABLE item (id int PRIMARY KEY, v text);
 CREATE TABLE parted (id int, region text, v text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);

@@ -28,10 +28,14 @@
 #	<!-- test: numbers vary -->	in the next block; so do "64 bits", as 16 hexadecimal digits
 #
 # Nodes live in /tmp/topgun, says the document; here they live elsewhere.
+#
+# If TOPGUN_RECORD names a directory, the document is written there, with what
+# its sessions have really shown; frames of \watch stay as they are.
 package TopGun::Documents;
 
 use strict;
 use warnings;
+use File::Basename qw(basename);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -58,7 +62,7 @@ sub new
 	my ($dir, $links) = ("$base/n", "$base/link");
 	my $self = bless {
 		top => $top, bindir => $bindir, dir => $dir, links => $links, home => "$base/home",
-		node => 'a', watched => [], varies => ''
+		node => 'a', watched => [], varies => {}
 	}, $class;
 	my %links;
 	mkdir $_ foreach $dir, $links, $self->{home};
@@ -117,7 +121,7 @@ sub parts
 		elsif ($block) { $block->{text} .= "$text\n"; }
 		elsif ($text =~ /^ *```(\w*) *(.*)$/)
 		{
-			$block = { language => $1, info => $2, text => '', heading => $heading, place => "$path:$line" };
+			$block = { language => $1, info => $2, text => '', heading => $heading, place => "$path:$line", line => $line };
 		}
 		elsif ($text =~ /^<!-- test: (.*?) -->$/)
 		{
@@ -134,7 +138,8 @@ sub execute
 {
 	my ($self, $path, @headings) = @_;
 	my %wanted = map { $_ => 1 } @headings;
-	foreach my $part (parts("$self->{top}/$path"))
+	my @parts = parts("$self->{top}/$path");
+	foreach my $part (@parts)
 	{
 		next if %wanted && !$wanted{ $part->{heading} };
 		(my $name = $part->{place}) =~ s!^\Q$self->{top}/!!;
@@ -145,7 +150,24 @@ sub execute
 		note(sprintf('%.1f s', time() - $began));
 		return 0 if $error ne '';
 	}
+	$self->record($path, @parts) if $ENV{TOPGUN_RECORD};
 	return 1;
+}
+
+# Write a document as its sessions went.
+sub record
+{
+	my ($self, $path, @parts) = @_;
+	my @lines = split(/\n/, PostgreSQL::Test::Utils::slurp_file("$self->{top}/$path"));
+	foreach my $part (reverse grep { $_->{went} } @parts)
+	{
+		splice(@lines, $part->{line}, scalar(split(/^/, $part->{text})), @{ $part->{went} });
+	}
+	my $copy = "$ENV{TOPGUN_RECORD}/" . basename($path);
+	unlink $copy;
+	PostgreSQL::Test::Utils::append_to_file($copy, join("\n", @lines) . "\n");
+	note("measured: $copy is $path as it went");
+	return;
 }
 
 # What is wrong with a part; empty if nothing.
@@ -159,11 +181,11 @@ sub part
 	if ($part->{info} ne '') { $error = $self->run_elsewhere($part); }
 	elsif ($language eq 'sh') { $error = $self->shell($text); }
 	elsif ($language eq 'sql') { $error = $self->script($text); }
-	elsif ($language eq 'console') { $error = $self->session($text); }
+	elsif ($language eq 'console') { $error = $self->session($part); }
 	elsif ($language eq 'ini') { $error = $self->settings($text); }
 	elsif ($language eq 'text' || $language eq 'mermaid') { $error = ''; }
 	else { $error = "no block may be in the language \"$language\""; }
-	$self->{varies} = '';
+	$self->{varies} = {};
 	return $error;
 }
 
@@ -174,6 +196,15 @@ sub here
 	$text =~ s!host=\Q$folder\E/([a-z])\b!host=$self->{links}/$1!g;
 	$text =~ s!\Q$folder\E\b!$self->{dir}!g;
 	$text =~ s!/usr/lib/postgresql/15/bin\b!$self->{home}/bin:$self->{bindir}!g;
+	return $text;
+}
+
+# As the document says it.
+sub there
+{
+	my ($self, $text) = @_;
+	$text =~ s!\Q$self->{links}\E/!$folder/!g;
+	$text =~ s!\Q$self->{dir}\E!$folder!g;
 	return $text;
 }
 
@@ -196,7 +227,7 @@ sub obey
 			$self->psql($1, '-q', '-v', 'ON_ERROR_STOP=1'));
 		return $output if $status != 0;
 	}
-	elsif ($directive =~ /^(numbers|64 bits) vary$/) { $self->{varies} = $1; }
+	elsif ($directive =~ /^(numbers|64 bits) vary$/) { $self->{varies}{$1} = 1; }
 	else { return "there is no directive \"$directive\""; }
 	return '';
 }
@@ -284,39 +315,61 @@ sub settings
 
 # --------------------------------------------------------------------- sessions
 
-# A block of commands, each with what it shows.
-sub session
+# The commands of a block, each with the lines that it stands on and shows.
+sub steps
 {
-	my ($self, $text) = @_;
+	my ($text) = @_;
 	my @steps;
 	foreach my $line (split(/\n/, $text))
 	{
 		if ($line =~ /\(every \d+s\)$/ && (!@steps || ($steps[-1]{command} // '\\watch') !~ /\\watch/))
 		{
-			push @steps, { shown => [$line] };
+			push @steps, { lines => [], shown => [$line] };
 		}
-		elsif ($line =~ /^([a-z])=[#>] (.*)$/) { push @steps, { node => $1, command => $2, shown => [] }; }
-		elsif ($line =~ /^\$ (.*)$/) { push @steps, { command => $1, shown => [] }; }
+		elsif ($line =~ /^([a-z])=[#>] (.*)$/) { push @steps, { lines => [$line], node => $1, command => $2, shown => [] }; }
+		elsif ($line =~ /^\$ (.*)$/) { push @steps, { lines => [$line], command => $1, shown => [] }; }
 		elsif (@steps && defined $steps[-1]{node} && !@{ $steps[-1]{shown} } && $line =~ /^[a-z][-'"(][#>] (.*)$/)
 		{
 			$steps[-1]{command} .= "\n$1";
+			push @{ $steps[-1]{lines} }, $line;
 		}
 		elsif (@steps && ($steps[-1]{command} // '') =~ /\\$/ && $line =~ /^> (.*)$/)
 		{
 			$steps[-1]{command} .= "\n$1";
+			push @{ $steps[-1]{lines} }, $line;
 		}
 		else
 		{
-			push @steps, { shown => [] } if !@steps;
+			push @steps, { lines => [], shown => [] } if !@steps;
 			push @{ $steps[-1]{shown} }, $line;
 		}
 	}
+	return @steps;
+}
+
+sub session
+{
+	my ($self, $part) = @_;
+	my @steps = steps($part->{text});
 	foreach my $step (@steps)
 	{
+		$step->{command} = $self->here($step->{command}) if defined $step->{command};
 		my $error = $self->step($step);
 		return $error if $error ne '';
 	}
+	$part->{went} = [ map { (@{ $_->{lines} }, $self->went($_)) } @steps ];
 	return '';
+}
+
+# What a step has shown, as lines of a document.
+sub went
+{
+	my ($self, $step) = @_;
+	my @shown = @{ $step->{shown} };
+	return @shown if !defined $step->{output} || grep { /^\.\.\./ } @shown;
+	my @lines = map { s/\s+$//r } split(/\n/, $self->there($step->{output}));
+	pop @lines while @lines && $lines[-1] eq '';
+	return (@lines, @shown && $shown[-1] eq '' ? '' : ());
 }
 
 sub step
@@ -363,6 +416,7 @@ sub shows
 			  ? $self->run('', $self->psql($step->{node}, '-c', $step->{command} =~ s/;\s*$//r))
 			  : $self->bash($step->{command});
 			my $found = $self->normal($output);
+			$step->{output} = $output;
 			return '' if $found =~ $pattern;
 			$again = 1 if defined $step->{node} && $step->{command} =~ /^(SELECT|TABLE)\b/ && $step->{command} !~ $acts;
 			$report .= "$step->{command}\nshould show\n" . $self->normal($expected) . "\nshows\n$found\n";
@@ -377,13 +431,12 @@ sub shows
 sub normal
 {
 	my ($self, $text) = @_;
-	$text =~ s!\Q$self->{links}\E/!$folder/!g;
-	$text =~ s!\Q$self->{dir}\E!$folder!g;
+	$text = $self->there($text);
 	$text =~ s/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?Z\/\d+(?=\@\d)/STAMP/g;
 	$text =~ s/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d)?/TIME/g;
 	$text =~ s/(?<![\w.])-?\d+\.\d+\b/NUMBER/g;
-	$text =~ s/(?<!\w)-?\d+\b/NUMBER/g if $self->{varies} eq 'numbers';
-	$text =~ s/\b(?:[0-9a-f]{16}|[0-9a-f]{24,})\b/BITS/g if $self->{varies} eq '64 bits';
+	$text =~ s/(?<!\w)-?\d+\b/NUMBER/g if $self->{varies}{numbers};
+	$text =~ s/\b(?:[0-9a-f]{16}|[0-9a-f]{24,})\b/BITS/g if $self->{varies}{'64 bits'};
 	$text =~ s/-{2,}/--/g;
 	$text =~ s/[ \t]+/ /g;
 	$text =~ s/^ | $//mg;
