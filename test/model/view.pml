@@ -9,10 +9,15 @@
  * order or never.  A node that crashes loses what it knew as a proposer, not
  * what it has promised and voted.
  *
+ * Of two members, one of which has just joined, the other may decide alone
+ * (src/cluster/phantom.c).  It does so only if it has never heard of the
+ * newcomer; here it may at any time, which is more than it does.
+ *
  * Checked after every step:
  *	1. no epoch has two views;
- *	2. at most one view has a majority that stands behind it: members whose
- *	   newest view it is, and who have not voted for a successor.
+ *	2. at most one view has a quorum that stands behind it, a majority or the one
+ *	   that may decide alone: members whose newest view it is, and who have not
+ *	   voted for a successor.
  *
  * test/model/view says how it is compiled, and for what sizes.  Switches:
  *	-DN=3 -DP=2 -DA=2 -DEPOCHS=3	nodes, proposers, attempts of each, views
@@ -22,6 +27,8 @@
  *						base
  *	-DFORGET			a mistake: promises and votes do not survive a crash
  *	-DOWN_VALUE			a mistake: a proposer does not take over what was voted
+ *	-DEITHER_ALONE		a mistake: of two, the newcomer may decide alone, too
+ *	-DSTART=1			the members of the first view, as bits; else all nodes
  */
 #ifndef N
 #define N		3
@@ -54,6 +61,17 @@ byte newest[N];					/* of each node, durable; 0: it has none */
 
 #define ONES(set)		(((set) & 1) + (((set) >> 1) & 1) + (((set) >> 2) & 1) + (((set) >> 3) & 1) + (((set) >> 4) & 1))
 #define MAJORITY(set, members)	(2 * ONES((set) & (members)) > ONES(members))
+
+/* Has a node come to one other with this view? */
+#define IS_JOIN_OF_TWO(e)	((e) > 1 && ONES(view[e]) == 2 && ONES(view[(e) - 1]) == 1 && (view[e] & view[(e) - 1]))
+#ifdef EITHER_ALONE
+#define ALONE(e)		(IS_JOIN_OF_TWO(e) -> view[e] : 0)
+#else
+#define ALONE(e)		(IS_JOIN_OF_TWO(e) -> view[(e) - 1] : 0)
+#endif
+
+/* Can whoever has these promises or votes go on?  Members of the view. */
+#define QUORUM(set, e, n)	(MAJORITY(set, view[e]) || ((set) & ALONE(e) & BIT(n)))
 
 #ifdef VOTE_ONCE
 #define BEGIN_EPOCH(n)	skip
@@ -208,7 +226,7 @@ inline check()
 			fi
 		}
 		if
-		:: view[e] != 0 && MAJORITY(mask, view[e]) -> standing++
+		:: view[e] != 0 && (MAJORITY(mask, view[e]) || (mask & ALONE(e))) -> standing++
 		:: else
 		fi
 	}
@@ -282,13 +300,13 @@ inline answer(n)
 	fi
 }
 
-/* With promises of a majority: the value of the highest ballot among them, or one's own. */
+/* With promises of a quorum: the value of the highest ballot among them, or one's own. */
 inline choose(n)
 {
 	b = running[n];
 	e = running_in[n];
 	if
-	:: b != 0 && proposal[AT(e, b)] == 0 && MAJORITY(promises[n], view[e]) ->
+	:: b != 0 && proposal[AT(e, b)] == 0 && QUORUM(promises[n], e, n) ->
 #ifdef OWN_VALUE
 		highest[n] = 0;
 #endif
@@ -321,7 +339,7 @@ inline accept(n)
 			accepted[n] = b;
 			votes[AT(e, b)] = votes[AT(e, b)] | BIT(n);
 			if
-			:: MAJORITY(votes[AT(e, b)], view[e]) ->
+			:: QUORUM(votes[AT(e, b)], e, OWNER(b)) ->
 				assert(view[e + 1] == 0 || view[e + 1] == proposal[AT(e, b)]);
 				view[e + 1] = proposal[AT(e, b)]
 			:: else
@@ -338,7 +356,7 @@ inline tell(n)
 	b = running[n];
 	e = running_in[n];
 	if
-	:: b != 0 && MAJORITY(votes[AT(e, b)], view[e]) && proposal[AT(e, b)] != 0 ->
+	:: b != 0 && QUORUM(votes[AT(e, b)], e, n) && proposal[AT(e, b)] != 0 ->
 		told[e + 1] = true;
 		forget_attempt(n)
 	:: else
