@@ -6,9 +6,10 @@
  * Two versions are concurrent when the writer of theirs had not seen ours.
  * The peer's vector says what the peer had merged where its answer ends.  That
  * can be more than when the row was written: then the peer has met ours
- * itself, and keeps the conflict.  One that says nothing at all of our writer
- * is the vector of a node that still copies, which relays what it does not
- * claim to have.  A node's own later version is no conflict.
+ * itself, and keeps the conflict.  A node that still copies relays what it does
+ * not claim to have: of what comes by way of others, a vector that says nothing
+ * at all of our writer decides nothing.  A node's own later version is no
+ * conflict.
  *
  * What a node has copied is ahead of what it has pulled: for a moment after a
  * copy, older versions that come by the journal look concurrent to it.
@@ -43,13 +44,15 @@ typedef struct Conflict
 static bool
 is_concurrent(TgMerge *merge, TgStamp ours, TgStamp theirs)
 {
-	TgNodeId	writer = tg_stamp_node(ours);
+	TgNodeId	our_writer = tg_stamp_node(ours);
+	TgNodeId	their_writer = tg_stamp_node(theirs);
 
-	if (ours == TG_NO_STAMP || theirs == TG_NO_STAMP || merge->peer_vector == NULL)
+	if (ours == TG_NO_STAMP || theirs == TG_NO_STAMP || merge->peer_vector == NULL ||
+		our_writer == their_writer)
 		return false;
-	return writer != tg_stamp_node(theirs) &&
-		tg_vector_get(merge->peer_vector, writer) != TG_NO_STAMP &&
-		!tg_vector_covers(merge->peer_vector, ours);
+	if (their_writer != merge->peer && tg_vector_get(merge->peer_vector, our_writer) == TG_NO_STAMP)
+		return false;
+	return !tg_vector_covers(merge->peer_vector, ours);
 }
 
 /*
