@@ -99,6 +99,15 @@ tg_init_range_table(EState *estate, RangeTblEntry *rte)
 	ExecCheckIndexConstraints(rri, slot, estate, conflict, arbiters)
 #endif
 
+/* 18 leaves room before a minimal tuple for who asks. */
+#if PG_VERSION_NUM >= 180000
+#define tg_form_minimal_tuple(desc, values, nulls) \
+	heap_form_minimal_tuple(desc, values, nulls, 0)
+#else
+#define tg_form_minimal_tuple(desc, values, nulls) \
+	heap_form_minimal_tuple(desc, values, nulls)
+#endif
+
 /* Since 17 an extension can name what it waits for. */
 #if PG_VERSION_NUM >= 170000
 #define tg_new_wait_event(name)	WaitEventExtensionNew(name)

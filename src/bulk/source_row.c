@@ -13,6 +13,7 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "base/compat.h"
 #include "bulk/source_row.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -92,7 +93,7 @@ fetch_values(TupleTableSlot *result)
 			VARATT_IS_EXTERNAL(DatumGetPointer(values[i])))
 			values[i] = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(values[i])));
 	}
-	return heap_form_minimal_tuple(desc, values, result->tts_isnull);
+	return tg_form_minimal_tuple(desc, values, result->tts_isnull);
 }
 
 /*

@@ -3,6 +3,7 @@
 # TOPGUN_SERVERS has the directories of the servers, the newest first.
 use strict;
 use warnings;
+use File::Copy qw(copy);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -53,6 +54,7 @@ command_ok(
 	],
 	"pg_upgrade from $old_server to $new_server");
 $new->{_port} = $old->port;
+copy($old->data_dir . '/topgun.clock', $new->data_dir . '/topgun.clock') or die "no clock: $!";
 $new->start;
 $cluster->{nodes}[2] = $new;
 note('measured: node 2 runs ' . $cluster->sql(2, 'SHOW server_version'));

@@ -494,7 +494,7 @@ sub run_elsewhere
 			}
 		}
 		elsif ($word eq 'dpkg-buildpackage') { $report .= "there is no debian/rules\n" if !-x "$self->{top}/debian/rules"; }
-		elsif ($word !~ /^(?:git|cd|su|pg_upgrade)$/) { $report .= "nobody knows \"$word\"\n"; }
+		elsif ($word !~ /^(?:git|cd|cp|su|pg_upgrade)$/) { $report .= "nobody knows \"$word\"\n"; }
 	}
 	return $report;
 }
