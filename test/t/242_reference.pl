@@ -128,7 +128,7 @@ foreach my $document (@documents)
 	my (@missing, @broken);
 	foreach my $name ($text{$document} =~ /\b(topgun(?:_internal)?\.\w+)\b/g)
 	{
-		push @missing, $name if !$there{$name} && !-e "$top/src/$name" && $name !~ /^topgun\.(?:c|so|control|md)$/;
+		push @missing, $name if !$there{$name} && !-e "$top/src/$name" && $name !~ /^topgun\.(?:c|so|control|md|clock)$/;
 	}
 	foreach my $path ($text{$document} =~ m{`((?:src|test|docs|tools|sql|expected|debian|\.ci)/[\w./-]*\w)[^`]*`}g)
 	{
