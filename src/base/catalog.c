@@ -10,10 +10,13 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "base/catalog.h"
 #include "catalog/dependency.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -146,6 +149,37 @@ tg_catalog_insert(Relation rel, Datum *values, bool *nulls)
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
 	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+}
+
+/*
+ * Insert a row into one of our tables that has one index, on plain columns and
+ * not unique.  What CatalogTupleInsert() does to serve any table costs more
+ * than the insertion.  The lock of the index is kept, as the caller's of the
+ * table.
+ */
+void
+tg_catalog_append(Relation rel, TgCatalog its_index, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+	Relation	index = index_open(tg_catalog_oid(its_index), RowExclusiveLock);
+	IndexInfo  *info = BuildIndexInfo(index);
+	Datum		key[INDEX_MAX_KEYS];
+	bool		key_nulls[INDEX_MAX_KEYS];
+
+	Assert(!info->ii_Unique && info->ii_Expressions == NIL && info->ii_Predicate == NIL);
+
+	for (int i = 0; i < info->ii_NumIndexAttrs; i++)
+	{
+		int			column = info->ii_IndexAttrNumbers[i] - 1;
+
+		key[i] = values[column];
+		key_nulls[i] = nulls[column];
+	}
+	simple_heap_insert(rel, tuple);
+	(void) index_insert(index, key, key_nulls, &tuple->t_self, rel, UNIQUE_CHECK_NO, false, info);
+	index_close(index, NoLock);
+	pfree(info);
 	heap_freetuple(tuple);
 }
 

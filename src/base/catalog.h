@@ -53,6 +53,7 @@ typedef enum TgCatalog
 extern bool tg_catalog_exists(void);
 extern Oid	tg_catalog_oid(TgCatalog which);
 extern void tg_catalog_insert(Relation rel, Datum *values, bool *nulls);
+extern void tg_catalog_append(Relation rel, TgCatalog its_index, Datum *values, bool *nulls);
 
 extern void tg_catalog_install(void);
 

@@ -155,7 +155,7 @@ write_part(const TgPiece *piece)
 	};
 	bool		nulls[lengthof(values)] = {0};
 
-	tg_catalog_insert(rel, values, nulls);
+	tg_catalog_append(rel, TG_CAT_JOURNAL_PART_BATCH + xact.segment, values, nulls);
 	pfree(entries);
 	table_close(rel, NoLock);
 }
@@ -289,7 +289,7 @@ write_head(const TgPiece *last)
 								cstring_to_text_with_len(xact.advance->data, xact.advance->len));
 	values[6] = PointerGetDatum(last == NULL ? cstring_to_text_with_len("", 0) :
 								cstring_to_text_with_len(last->entries.data, last->entries.len));
-	tg_catalog_insert(rel, values, nulls);
+	tg_catalog_append(rel, TG_CAT_JOURNAL_POSITION + xact.segment, values, nulls);
 	table_close(rel, NoLock);
 }
 
