@@ -37,6 +37,7 @@
 #define WALK_STEPS		4		/* before looking a hash up in the index */
 #define WORTH_HITS		8		/* such a look-up pays if so many hashes need
 								 * none of their own after it */
+#define MIN_PATIENCE	4		/* hashes that are looked up before any scan */
 #define MAX_PATIENCE	4096	/* hashes that are looked up one by one where
 								 * it does not pay */
 
@@ -221,6 +222,7 @@ tg_tombstones_begin(void)
 	writer->old = table_slot_create(writer->rel, NULL);
 	writer->single = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
 	writer->single_old = table_slot_create(writer->rel, NULL);
+	writer->nsingle = writer->patience = MIN_PATIENCE;
 	writer->context = AllocSetContextCreate(CurrentMemoryContext, "topgun tombstones",
 											ALLOCSET_DEFAULT_SIZES);
 	return writer;
@@ -249,7 +251,7 @@ restart_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
 	advance_scan(writer);
 
 	/* such a scan reads a page of the index to its end */
-	writer->patience = writer->hits >= WORTH_HITS ? 0 : Min(writer->patience * 2 + 4, MAX_PATIENCE);
+	writer->patience = writer->hits >= WORTH_HITS ? 0 : Min(writer->patience * 2 + MIN_PATIENCE, MAX_PATIENCE);
 	writer->nsingle = writer->patience;
 	writer->hits = 0;
 }
