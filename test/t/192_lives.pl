@@ -1,5 +1,9 @@
 # A copy of a node beside the original, and a node restored from a backup: both
-# are recognized and fenced; the restored one comes back by rejoin().
+# are recognized and fenced; the restored one comes back by rejoin().  The copy
+# does not descend from the life that answers for the node.  A restored node
+# does, only its clock is older than what was known of it; which is so as soon
+# as the node has lived for longer than the reserve of its clock, two seconds,
+# after the backup.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -7,6 +11,29 @@ use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use TopGun::Cluster;
+
+# Take a backup, and let the clock of the node outrun what it had reserved then.
+sub back_up
+{
+	my ($cluster, $i) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$cluster->node($i)->backup('old');
+	my $backup = $cluster->sql($i, 'SELECT clock_timestamp()');
+	ok($cluster->wait_until($i, "SELECT clock_timestamp() > '$backup'::timestamptz + interval '3 s'"), 'its clock has gone on');
+	return;
+}
+
+# Put the backup in the place of the node.
+sub put_back
+{
+	my ($node) = @_;
+	$node->stop('fast');
+	rename($node->data_dir, $node->data_dir . '.lost') or die "could not rename: $!";
+	PostgreSQL::Test::RecursiveCopy::copypath($node->backup_dir . '/old', $node->data_dir);
+	chmod(0700, $node->data_dir);
+	$node->start;
+	return;
+}
 
 my $cluster = TopGun::Cluster->new(3, settings => "topgun.confirmation_timeout = '2s'\n");
 $cluster->on_all('CREATE TABLE kv (id int PRIMARY KEY, v text)');
@@ -30,7 +57,7 @@ ok($cluster->wait_until(1, q{SELECT counter = } . ($life + 2)
 $cluster->sql(2, q{UPDATE kv SET v = 'after a crash' WHERE id = 1});
 $cluster->assert_converged;
 
-$cluster->node(3)->backup('old');
+back_up($cluster, 3);
 $cluster->sql(3, q{INSERT INTO kv VALUES (11, 'after the backup')});
 $cluster->sql(1, 'DELETE FROM kv WHERE id = 2');
 $cluster->assert_converged;
@@ -54,12 +81,7 @@ is($cluster->sql(1, q{SELECT count(*) FROM kv WHERE v = 'of a copy'}), '0', 'not
 $copy->stop('immediate');
 
 # ------------------------------------------------- the original is put back as it was
-my $node = $cluster->node(3);
-$node->stop('fast');
-rename($node->data_dir, $node->data_dir . '.lost') or die "could not rename: $!";
-PostgreSQL::Test::RecursiveCopy::copypath($node->backup_dir . '/old', $node->data_dir);
-chmod(0700, $node->data_dir);
-$node->start;
+put_back($cluster->node(3));
 ok($cluster->wait_until(3, q{SELECT state = 'fenced' FROM topgun.status}), 'a restored node is fenced');
 my ($state, $message) = $cluster->error_of(3, q{INSERT INTO kv VALUES (51, 'of the past')});
 is($state, 'TG001', 'and takes no writes');
@@ -91,18 +113,12 @@ $cluster->add_table('kv');
 $cluster->sql(1, q{INSERT INTO kv VALUES (1, 'before the backup')});
 $cluster->assert_converged;
 ok($cluster->wait_until(1, 'SELECT count(*) = 1 FROM topgun.peer_incarnation WHERE node_id = 2'), 'node 1 knows node 2');
-$node = $cluster->node(2);
-$node->backup('old');
-my $backup = $cluster->sql(2, 'SELECT clock_timestamp()');
-ok($cluster->wait_until(2, "SELECT clock_timestamp() > '$backup'::timestamptz + interval '3 s'"), 'its clock has gone on');
+my $node = $cluster->node(2);
+back_up($cluster, 2);
 $cluster->sql(2, q{INSERT INTO kv VALUES (2, 'after the backup')});
 $cluster->assert_converged;
 
-$node->stop('fast');
-rename($node->data_dir, $node->data_dir . '.lost') or die "could not rename: $!";
-PostgreSQL::Test::RecursiveCopy::copypath($node->backup_dir . '/old', $node->data_dir);
-chmod(0700, $node->data_dir);
-$node->start;
+put_back($node);
 ok($cluster->wait_until(2, q{SELECT state = 'fenced' FROM topgun.status}), 'a restored node is fenced');
 ok($cluster->wait_until(1, q{SELECT refused <> '' FROM topgun.peer_incarnation WHERE node_id = 2}), 'the refusal is stored');
 $cluster->node(1)->restart;
