@@ -7,8 +7,8 @@
  */
 #include "postgres.h"
 
-#include "api/asker.h"
 #include "access/xact.h"
+#include "api/asker.h"
 #include "base/failpoint.h"
 #include "clock/epoch.h"
 #include "clock/hlc.h"

@@ -199,8 +199,8 @@ topgun_cursors(PG_FUNCTION_ARGS)
 }
 
 /*
- * topgun_internal.fingerprint(asker, table_id): of its columns and key, NULL if the
- * table is not here.
+ * topgun_internal.fingerprint(asker, table_id): of its columns and key, NULL if
+ * the table is not here.
  */
 Datum
 topgun_fingerprint(PG_FUNCTION_ARGS)

@@ -6,9 +6,10 @@
  * The leader reads the source once, with the rights and settings of the
  * caller, under one snapshot, in the order of the table's key, and cuts it
  * into slices, which are files; workers make changes of the rows and merge
- * them meanwhile.  So the source may be anything that can be read: a view, a temporary table, a table without
- * any index.  When all is read the leader's transaction ends, and nothing
- * holds a snapshot but the slice that is being merged.
+ * them meanwhile.  So the source may be anything that can be read: a view, a
+ * temporary table, a table without any index.  When all is read the leader's
+ * transaction ends, and nothing holds a snapshot but the slice that is being
+ * merged.
  *
  * A row wins by the stamp that it brings, and is written under a fresh one: a
  * foreign stamp would say that this node has all that its writer had written

@@ -40,7 +40,7 @@ $cluster->wait_attached(2, $_) foreach 'stock', 'log', 'storm';
 		'unstamped rows that differed are equal');
 }
 
-# ------------------------- join under load, by way of 2, while 1 cannot be reached
+# ------------------------------------------------- join under load, by way of 2
 $cluster->{storm_keys} = 200;
 my $storms = $cluster->start_storm(6, 1, 2);
 is($cluster->join_node(3, 2), '3', 'join under load by way of node 2');
@@ -50,6 +50,7 @@ ok($cluster->finish_storm($storms), 'the load never stops');
 	$cluster->assert_converged;
 }
 
+# ------------------------------- join by way of 2, while 1 cannot be reached
 # A node that still copies passes on what it pulls and claims nothing.  What
 # comes by way of it is not taken for concurrent with what its writer had seen.
 my $seen = q{SELECT count(*) = 1 FROM stock WHERE id = 50 AND v = 'seen by 3'};
