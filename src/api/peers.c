@@ -30,6 +30,8 @@
 #include "utils/timestamp.h"
 #include "worker/roster.h"
 
+#define GATHER_MS		5		/* how long changes are let come together */
+
 PG_FUNCTION_INFO_V1(topgun_wait_for_changes);
 PG_FUNCTION_INFO_V1(topgun_pull);
 PG_FUNCTION_INFO_V1(topgun_copy);
@@ -94,6 +96,24 @@ has_news_for(TgNodeId node, const TgPullRequest *request)
 }
 
 /*
+ * Changes came while the asker was merging those before, so there is a load,
+ * under which an answer for each few of them costs both nodes more than the
+ * changes themselves.  Let more come together, unless a session waits to hear
+ * of them.  Commits do not wake us meanwhile: that is part of the cost.
+ */
+static void
+gather(const TgPullRequest *request)
+{
+	TgCursor	all = tg_cursor_after(PG_UINT64_MAX);
+
+	for (int i = 0; i < GATHER_MS && !tg_ack_is_awaited(request->flushed, all); i++)
+	{
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1, tg_wait_event(TG_WAIT_CHANGES));
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
  * topgun_internal.wait_for_changes(request, max_ms): take what this pull
  * request acknowledges, and return when there is something to answer, or when
  * the time is over.  A procedure: it ends its transaction, and with it its
@@ -112,6 +132,8 @@ topgun_wait_for_changes(PG_FUNCTION_ARGS)
 	SPI_commit();
 	SPI_finish();
 
+	if (PG_GETARG_INT32(1) > GATHER_MS && has_news_for(node, &request))
+		gather(&request);
 	tg_waiter_enter();
 	while (!has_news_for(node, &request))
 	{

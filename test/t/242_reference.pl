@@ -104,6 +104,21 @@ WHERE relnamespace = 'topgun'::regnamespace AND (relkind = 'v' OR relname IN ('c
 END
 	'README.md names the views');
 
+my ($reference) = $text{'README.md'} =~ /^(\| column \|.*?)^Processes /ms;
+my %described = map { $_ => 1 } ($reference // '') =~ /`(\w+)`/g;
+same(
+	[ grep { !$described{$_} && $_ ne 'stats_reset' } split(/\n/, $cluster->sql(1, <<"END")) ],
+SELECT DISTINCT attname FROM pg_attribute AS a JOIN pg_class AS o ON o.oid = a.attrelid $members
+WHERE relnamespace = 'topgun'::regnamespace AND (relkind = 'v' OR relname IN ('conflict', 'quarantine', 'epoch_history'))
+	AND attnum > 0
+END
+	[],
+	'README.md describes the columns of the views');
+same(
+	[ keys %{ { table('wait event') } } ],
+	[ map { "`$_`" } slurp_file("$top/src/base/wait.c") =~ /"(Topgun\w+)"/g ],
+	'README.md names the wait events');
+
 my %states = table('SQLSTATE');
 same(
 	[ keys %states ],
