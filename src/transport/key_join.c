@@ -36,7 +36,6 @@ struct TgKeyJoin
 	/* our side */
 	TgLeafRows *rows;
 	Snapshot	snapshot;
-	TgPosition	our_position;
 	TgLeafRow	ours;
 	bool		ours_ended;
 
@@ -196,7 +195,6 @@ tg_key_join_open(TgLink *link, const TgMember *peer, Relation rel, TgScanKind ki
 	send_request(join, rel);
 
 	join->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	join->our_position = tg_last_position();
 	join->rows = tg_leaf_rows_open(rel, join->snapshot, kind, leaves);
 	advance_ours(join);
 
@@ -284,24 +282,6 @@ int64
 tg_key_join_bytes(const TgKeyJoin *join)
 {
 	return join->bytes;
-}
-
-/*
- * The newest position in our journal that our side may have seen.
- */
-TgPosition
-tg_key_join_our_position(const TgKeyJoin *join)
-{
-	return join->our_position;
-}
-
-/*
- * The newest position in the peer's journal that its side may have seen.
- */
-TgPosition
-tg_key_join_their_position(const TgKeyJoin *join)
-{
-	return join->head.position;
 }
 
 /*

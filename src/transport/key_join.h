@@ -37,8 +37,6 @@ extern TgKeyJoin *tg_key_join_open(TgLink *link, const TgMember *peer, Relation 
 extern bool tg_key_join_next(TgKeyJoin *join, TgKeyPair *pair);
 extern int64 tg_key_join_compared(const TgKeyJoin *join);
 extern int64 tg_key_join_bytes(const TgKeyJoin *join);
-extern TgPosition tg_key_join_our_position(const TgKeyJoin *join);
-extern TgPosition tg_key_join_their_position(const TgKeyJoin *join);
 extern void tg_key_join_close(TgKeyJoin *join);
 
 #endif							/* TG_TRANSPORT_KEY_JOIN_H */

@@ -13,8 +13,11 @@
 #include "digest/row_digest.h"
 #include "miscadmin.h"
 #include "row/target.h"
+#include "row/tombstone.h"
+#include "row/truncation.h"
 #include "transport/alike.h"
 #include "transport/rows.h"
+#include "transport/tree_now.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -33,6 +36,16 @@ find_row(TgTarget *target, TgBytes key, Snapshot snapshot)
 	return leaf != NULL && tg_leaf_find(leaf, snapshot) ? leaf : NULL;
 }
 
+/*
+ * A key without a row has a stamp, too, so that one that came and went can be
+ * told from one that never was.
+ */
+static void
+read_absent(TgTarget *target, TgBytes key, Snapshot snapshot, TgRowState *row)
+{
+	row->stamp = Max(tg_tombstone_find(target->table, key, snapshot), target->truncation);
+}
+
 static void
 read_row(TgTarget *target, TgBytes key, Snapshot snapshot, TgRowState *row)
 {
@@ -42,7 +55,10 @@ read_row(TgTarget *target, TgBytes key, Snapshot snapshot, TgRowState *row)
 
 	memset(row, 0, sizeof(*row));
 	if (leaf == NULL)
+	{
+		read_absent(target, key, snapshot, row);
 		return;
+	}
 	initStringInfo(&own_key);
 	initStringInfo(&image);
 	tg_key_write(leaf->table->key, leaf->found, &own_key);
@@ -55,10 +71,11 @@ read_row(TgTarget *target, TgBytes key, Snapshot snapshot, TgRowState *row)
 }
 
 /*
- * What the rows of these keys are now, in the current memory context.
+ * What the rows of these keys are now, in the current memory context, and the
+ * newest position in our journal that may have been seen of that.
  */
 TgRowState *
-tg_read_rows(Relation rel, const TgBytes *keys, uint32 nkeys)
+tg_read_rows(Relation rel, const TgBytes *keys, uint32 nkeys, TgPosition *position)
 {
 	TgRowState *rows = palloc_extended(Max(nkeys, 1) * sizeof(TgRowState), MCXT_ALLOC_HUGE);
 	TgTarget   *target = tg_target_open(rel);
@@ -67,6 +84,8 @@ tg_read_rows(Relation rel, const TgBytes *keys, uint32 nkeys)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
 
+	*position = tg_last_position();
+	target->truncation = tg_truncation_find(target->table->id);
 	for (uint32 i = 0; i < nkeys; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -95,7 +114,7 @@ tg_answer_rows(const TgRowsRequest *request)
 	};
 
 	tg_require_alike(rel, request->fingerprint, request->asker.node);
-	answer.rows = tg_read_rows(rel, request->keys, request->nkeys);
+	answer.rows = tg_read_rows(rel, request->keys, request->nkeys, &answer.position);
 	relation_close(rel, NoLock);
 	tg_wire_write_rows_answer(buf, &answer);
 	return buf;

@@ -195,7 +195,6 @@ tg_answer_keys(const TgKeysRequest *request, TgSendChunk send, void *arg)
 	initStringInfo(&chunk.rows);
 	initStringInfo(&chunk.message);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	chunk.head.position = tg_last_position();
 	rows = tg_leaf_rows_open(rel, snapshot, request->kind, &request->leaves);
 	while (tg_leaf_rows_next(rows, &row))
 	{

@@ -9,15 +9,17 @@
  *	   contents;
  *	2. both read it again and list keys, stamps and digests of contents of the
  *	   leaves that differ;
- *	3. both wait until they have read each other's journal, and look at those
- *	   keys once more that were not alike: what has not changed, on either
- *	   side, was not on its way.
+ *	3. both look at the keys that were not alike, wait until they have read
+ *	   each other's journal, and look once more: what has not changed, on
+ *	   either side, was not on its way.  A row that came and was deleted again
+ *	   in between is as absent as before, so the stamp of the deletion counts.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "clock/epoch.h"
 #include "clock/identity.h"
 #include "miscadmin.h"
@@ -79,28 +81,16 @@ find_leaves(const TgVerify *verify, TgLeafSet *leaves)
 	return found;
 }
 
-/*
- * List the keys that differ, and wait until neither side has more to learn of
- * what the other had then.
- */
 static void
 list_keys(const TgVerify *verify, const TgLeafSet *leaves, TgKeyList *list)
 {
 	TgKeyJoin  *join = tg_key_join_open(verify->link, verify->peer, verify->rel,
 										TG_SCAN_CONTENTS, leaves);
-	TgPosition	ours = tg_key_join_our_position(join);
-	TgPosition	theirs = tg_key_join_their_position(join);
 	TgKeyPair	pair;
-	bool		found = false;
 
 	while (tg_key_join_next(join, &pair))
-	{
 		tg_key_list_add(list, &pair);
-		found = true;
-	}
 	tg_key_join_close(join);
-	if (found)
-		tg_wait_until_read(verify->link, verify->peer, ours, theirs);
 }
 
 static TgBytes
@@ -140,11 +130,58 @@ read_theirs(const TgVerify *verify, TgBytes *keys, uint32 nkeys, TgRowsAnswer *a
 				 errhint("The nodes may run different versions of topgun.")));
 }
 
-static bool
-is_unchanged(const TgKeySide *before, const TgRowState *now)
+/* What some keys are on both sides. */
+typedef struct Look
 {
-	return before->exists == now->exists && before->stamp == now->stamp &&
-		before->digest == now->digest;
+	TgRowState *ours;
+	TgPosition	our_position;
+	TgRowsAnswer theirs;
+} Look;
+
+static void
+look_at(const TgVerify *verify, TgBytes *keys, uint32 nkeys, Look *look)
+{
+	look->ours = tg_read_rows(verify->rel, keys, nkeys, &look->our_position);
+	read_theirs(verify, keys, nkeys, &look->theirs);
+}
+
+static bool
+is_same_state(const TgRowState *a, const TgRowState *b)
+{
+	return a->exists == b->exists && a->stamp == b->stamp && a->digest == b->digest;
+}
+
+static bool
+differs(const Look *look, uint32 i)
+{
+	const TgRowState *ours = &look->ours[i];
+	const TgRowState *theirs = &look->theirs.rows[i];
+
+	return (ours->exists || theirs->exists) && !is_same_state(ours, theirs);
+}
+
+static bool
+is_unchanged(const Look *before, const Look *now, uint32 i)
+{
+	return is_same_state(&before->ours[i], &now->ours[i]) &&
+		is_same_state(&before->theirs.rows[i], &now->theirs.rows[i]);
+}
+
+static bool
+any_differs(const Look *look, uint32 nkeys)
+{
+	for (uint32 i = 0; i < nkeys; i++)
+		if (differs(look, i))
+			return true;
+	return false;
+}
+
+static TgKeySide
+side_of(const TgRowState *row)
+{
+	TgKeySide	side = {row->exists, row->exists ? row->stamp : TG_NO_STAMP, row->digest};
+
+	return side;
 }
 
 static void
@@ -159,28 +196,31 @@ let_win(const TgVerify *verify, TgBytes *keys, uint32 nkeys)
 }
 
 /*
- * Look again at keys that differed; report those that differ still.
+ * Look twice at keys that differed; report those that differ still, unchanged.
  */
 static void
-check_batch(const TgVerify *verify, TgKeyPair *pairs, int n)
+check_batch(const TgVerify *verify, TgBytes *keys, uint32 nkeys)
 {
-	TgBytes    *keys = palloc(n * sizeof(TgBytes));
-	TgRowState *ours;
-	TgRowsAnswer theirs;
+	Look		before;
+	Look		now;
 	uint32		nboth = 0;
 
-	for (int i = 0; i < n; i++)
-		keys[i] = pairs[i].key;
-	ours = tg_read_rows(verify->rel, keys, n);
-	read_theirs(verify, keys, n, &theirs);
-	for (int i = 0; i < n; i++)
+	look_at(verify, keys, nkeys, &before);
+	if (!any_differs(&before, nkeys))
+		return;
+	TG_FAILPOINT("verify-has-looked");
+	tg_wait_until_read(verify->link, verify->peer, before.our_position, before.theirs.position);
+	TG_FAILPOINT("verify-has-waited");
+	look_at(verify, keys, nkeys, &now);
+	for (uint32 i = 0; i < nkeys; i++)
 	{
-		if (!is_unchanged(&pairs[i].ours, &ours[i]) ||
-			!is_unchanged(&pairs[i].theirs, &theirs.rows[i]))
+		TgKeyPair	pair = {keys[i], side_of(&now.ours[i]), side_of(&now.theirs.rows[i])};
+
+		if (!differs(&now, i) || !is_unchanged(&before, &now, i))
 			continue;
-		verify->report(verify->report_arg, &pairs[i]);
-		if (pairs[i].ours.exists && pairs[i].theirs.exists)
-			keys[nboth++] = pairs[i].key;
+		verify->report(verify->report_arg, &pair);
+		if (pair.ours.exists && pair.theirs.exists)
+			keys[nboth++] = keys[i];
 	}
 	let_win(verify, keys, nboth);
 }
@@ -188,31 +228,32 @@ check_batch(const TgVerify *verify, TgKeyPair *pairs, int n)
 static void
 check_keys(const TgVerify *verify, TgKeyList *list)
 {
-	TgKeyPair  *pairs = palloc(BATCH_KEYS * sizeof(TgKeyPair));
+	TgBytes    *keys = palloc(BATCH_KEYS * sizeof(TgBytes));
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "topgun verify batch",
 												ALLOCSET_DEFAULT_SIZES);
-	int			n;
+	uint32		n;
 
 	do
 	{
 		MemoryContext old = MemoryContextSwitchTo(batch);
 		Size		bytes = 0;
+		TgKeyPair	pair;
 
-		for (n = 0; n < BATCH_KEYS && bytes < BATCH_BYTES && tg_key_list_next(list, &pairs[n]); n++)
+		for (n = 0; n < BATCH_KEYS && bytes < BATCH_BYTES && tg_key_list_next(list, &pair); n++)
 		{
-			char	   *copy = palloc(pairs[n].key.len);
+			char	   *copy = palloc(pair.key.len);
 
-			memcpy(copy, pairs[n].key.data, pairs[n].key.len);
-			pairs[n].key.data = copy;
-			bytes += pairs[n].key.len;
+			memcpy(copy, pair.key.data, pair.key.len);
+			keys[n] = tg_bytes(copy, pair.key.len);
+			bytes += pair.key.len;
 		}
 		if (n > 0)
-			check_batch(verify, pairs, n);
+			check_batch(verify, keys, n);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
 	} while (n > 0);
 	MemoryContextDelete(batch);
-	pfree(pairs);
+	pfree(keys);
 }
 
 /*

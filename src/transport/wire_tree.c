@@ -307,7 +307,6 @@ tg_wire_write_keys_head(StringInfo buf, const TgKeysHead *head)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_KEYS_CHUNK);
 	tg_write_u16(buf, head->sender);
-	tg_write_u64(buf, head->position);
 	write_scan_kind(buf, head->kind);
 	tg_wire_write_bool(buf, head->is_last);
 	tg_write_u32(buf, head->nrows);
@@ -322,7 +321,6 @@ tg_wire_read_keys_head(TgReader *reader, TgKeysHead *head)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_KEYS_CHUNK);
 	head->sender = tg_wire_read_node(reader);
-	head->position = tg_read_u64(reader);
 	head->kind = read_scan_kind(reader);
 	head->is_last = tg_wire_read_bool(reader);
 	head->nrows = tg_wire_read_count(reader, MIN_ROW_BYTES);
@@ -512,7 +510,7 @@ read_row_state(TgReader *reader, TgRowState *row)
 	row->exists = tg_wire_read_bool(reader);
 	row->stamp = tg_wire_read_stamp(reader);
 	row->digest = tg_read_u64(reader);
-	if (!row->exists && (row->stamp != TG_NO_STAMP || row->digest != 0))
+	if (!row->exists && row->digest != 0)
 		tg_reader_fail(reader);
 }
 
@@ -524,6 +522,7 @@ tg_wire_write_rows_answer(StringInfo buf, const TgRowsAnswer *answer)
 {
 	tg_wire_write_sign(buf, TG_MESSAGE_ROWS_ANSWER);
 	tg_write_u16(buf, answer->sender);
+	tg_write_u64(buf, answer->position);
 	tg_write_u32(buf, answer->nrows);
 	for (uint32 i = 0; i < answer->nrows; i++)
 	{
@@ -541,6 +540,7 @@ tg_wire_read_rows_answer(TgReader *reader, TgRowsAnswer *answer)
 {
 	tg_wire_read_sign(reader, TG_MESSAGE_ROWS_ANSWER);
 	answer->sender = tg_wire_read_node(reader);
+	answer->position = tg_read_u64(reader);
 	answer->nrows = tg_wire_read_count(reader, ROW_STATE_BYTES);
 	answer->rows = make_array(answer->nrows, sizeof(TgRowState));
 	for (uint32 i = 0; i < answer->nrows && tg_reader_ok(reader); i++)

@@ -97,7 +97,6 @@ typedef struct TgKeysRequest
 typedef struct TgKeysHead
 {
 	TgNodeId	sender;
-	TgPosition	position;		/* nothing newer was seen */
 	TgScanKind	kind;
 	bool		is_last;
 	uint32		nrows;
@@ -163,13 +162,15 @@ typedef struct TgRowsRequest
 typedef struct TgRowState
 {
 	bool		exists;
-	TgStamp		stamp;			/* these two are 0 unless it exists */
-	uint64		digest;			/* of the contents */
+	TgStamp		stamp;			/* of the row, else of its last deletion, or
+								 * TG_NO_STAMP */
+	uint64		digest;			/* of the contents; 0 unless it exists */
 } TgRowState;
 
 typedef struct TgRowsAnswer
 {
 	TgNodeId	sender;
+	TgPosition	position;		/* nothing newer was seen */
 	uint32		nrows;			/* as many as there were keys */
 	TgRowState *rows;
 } TgRowsAnswer;

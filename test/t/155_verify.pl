@@ -138,7 +138,35 @@ like(($cluster->error_of(1, q{SELECT topgun.verify('kv', 'node2', 'node3')}))[1]
 like(($cluster->error_of(1, q{SELECT topgun.verify('kv', 'node2', 'nobody')}))[1], qr/42704.*"nobody" is not an active member/s, 'unknown winner');
 
 # -------------------------------------------------- what is on its way is fine
+# A row arrives and is deleted again, which the peer has not heard of: absent here
+# before and after.  Then the same of a row of the asker that is gone there.
+my $stands = q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%topgun.verify%' AND wait_event = 'advisory')};
 $cluster->create_storm_table;
+foreach my $case ([ 1, 2, 'here', 'DELETE FROM kv WHERE id = 7001' ], [ 2, 1, 'there', 'DELETE FROM kv WHERE id = 7002' ],
+	[ 2, 1, 'there, truncated', 'TRUNCATE storm' ])
+{
+	my ($deletes, $has, $where, $sql) = @$case;
+	my ($table, $key) = $sql =~ /TRUNCATE/ ? ('storm', 7003) : ('kv', $sql =~ /(\d+)/);
+	$cluster->failpoint($deletes, 'pull-before-commit', 'pause');
+	$cluster->sql($has, "INSERT INTO $table (id) VALUES ($key)");
+	$cluster->failpoint(1, "verify-has-$_", 'lock') foreach qw(looked waited);
+	my $lock = $cluster->node(1)->background_psql('postgres');
+	$lock->query_safe('SELECT pg_advisory_lock(1)');
+	my $session = $cluster->node(1)->background_psql('postgres');
+	$session->query_until(qr/sent/, "\\echo sent\nSELECT 'found ' || count(*) FROM topgun.verify('$table', 'node2');\n");
+	ok($cluster->wait_until(1, $stands), "verify has looked: $where");
+	$lock->query_safe('SELECT pg_advisory_unlock(1), pg_advisory_lock(1)');
+	$cluster->failpoint($deletes, 'pull-before-commit', 'off');
+	ok($cluster->wait_until(1, $stands), "and waited: $where");
+	$cluster->failpoint($has, 'pull-before-commit', 'pause');
+	$cluster->sql($deletes, $sql);
+	$cluster->failpoint(1, "verify-has-$_", 'off') foreach qw(looked waited);
+	$lock->quit;
+	like($session->query_until(qr/found \d+/, ''), qr/found 0/, "came and went $where");
+	$cluster->failpoint($has, 'pull-before-commit', 'off');
+	$session->quit;
+	$cluster->wait_for_sync;
+}
 my $storm = $cluster->start_storm($ENV{TOPGUN_STORM_SECONDS} || 10);
 my $end = time() + ($ENV{TOPGUN_STORM_SECONDS} || 10) - 1;
 my ($rounds, $found) = (0, '');
