@@ -390,6 +390,9 @@ foreach my $signal ('TERM', 'KILL')
 {
 	$cluster->sql(1, q{INSERT INTO t SELECT i, 'before' FROM generate_series(1, 5000) i ON CONFLICT DO NOTHING});
 	root(1, 't');
+
+	# The folder commits asynchronously: a crash may take what is not on disk.
+	$cluster->sql(1, 'CHECKPOINT');
 	my $position = position(1);
 	my $written = written(1);
 	my $pid = folder_pid(1);
