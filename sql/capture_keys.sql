@@ -62,6 +62,49 @@ SELECT * FROM fresh('k');
 DELETE FROM k;
 SELECT deleted('k');
 
+-- The journal says which transactions did nothing but delete: what they have
+-- deleted has not come back in them.
+CREATE FUNCTION only_deletes() RETURNS bool LANGUAGE sql AS $$
+	SELECT only_deletes FROM (TABLE topgun.journal_0 UNION ALL TABLE topgun.journal_1
+		UNION ALL TABLE topgun.journal_2 UNION ALL TABLE topgun.journal_3) AS head
+	ORDER BY position USING OPERATOR(topgun.>) LIMIT 1
+$$;
+INSERT INTO k SELECT i, 'v' FROM generate_series(1, 10) i;
+SELECT only_deletes();
+DELETE FROM k WHERE id = 1;
+SELECT only_deletes();
+WITH gone AS (DELETE FROM k WHERE id = 2 RETURNING *) INSERT INTO k SELECT * FROM gone;
+SELECT only_deletes();
+UPDATE k SET id = 0 WHERE id = 2;
+SELECT only_deletes();
+BEGIN;
+DELETE FROM k WHERE id = 3;
+SAVEPOINT s;
+INSERT INTO k VALUES (3, 'not back');
+ROLLBACK TO s;
+COMMIT;
+SELECT only_deletes();
+BEGIN;
+DELETE FROM k WHERE id = 4;
+SAVEPOINT s;
+INSERT INTO k VALUES (4, 'back');
+RELEASE s;
+COMMIT;
+SELECT only_deletes();
+BEGIN;
+DELETE FROM k WHERE id = 5;
+TRUNCATE k;
+COMMIT;
+SELECT only_deletes();
+INSERT INTO k SELECT i, 'v' FROM generate_series(1, 50000) i;
+DELETE FROM k;
+SELECT only_deletes();
+BEGIN;
+INSERT INTO k SELECT i, 'v' FROM generate_series(1, 50000) i;
+DELETE FROM k;
+COMMIT;
+SELECT only_deletes(), deleted('k');
+
 -- Keys of every kind, written, changed and deleted.
 CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE pair AS (x int, m mood);

@@ -51,6 +51,7 @@ typedef struct Level
 	slist_head	pieces;			/* of TgPiece, newest first */
 	int			npieces;
 	bool		has_deletes;	/* counting what was spilled */
+	bool		has_others;		/* so, too */
 } Level;
 
 /* What this transaction is about to put into the journal. */
@@ -223,6 +224,8 @@ tg_journal_add(Oid relid, const TgEntry *entry)
 		level->has_deletes = true;
 		tg_deletions_remember_table(entry->table, relid);
 	}
+	else
+		level->has_others = true;
 }
 
 /*
@@ -269,7 +272,7 @@ write_head(const TgPiece *last)
 	TgStamp		mark;
 	TgPosition	position;
 	Relation	rel;
-	Datum		values[7];
+	Datum		values[8];
 	bool		nulls[lengthof(values)] = {0};
 
 	start_writing();
@@ -285,9 +288,10 @@ write_head(const TgPiece *last)
 	values[2] = Int32GetDatum(xact.parts);
 	values[3] = TgStampGetDatum(mark);
 	values[4] = Int32GetDatum(xact.merged_from);
-	values[5] = PointerGetDatum(xact.advance == NULL ? cstring_to_text_with_len("", 0) :
+	values[5] = BoolGetDatum(xact.top != NULL && !xact.top->has_others);
+	values[6] = PointerGetDatum(xact.advance == NULL ? cstring_to_text_with_len("", 0) :
 								cstring_to_text_with_len(xact.advance->data, xact.advance->len));
-	values[6] = PointerGetDatum(last == NULL ? cstring_to_text_with_len("", 0) :
+	values[7] = PointerGetDatum(last == NULL ? cstring_to_text_with_len("", 0) :
 								cstring_to_text_with_len(last->entries.data, last->entries.len));
 	tg_catalog_append(rel, TG_CAT_JOURNAL_POSITION + xact.segment, values, nulls);
 	table_close(rel, NoLock);
@@ -426,6 +430,7 @@ keep_level(void)
 		parent->npieces++;
 	}
 	parent->has_deletes |= child->has_deletes;
+	parent->has_others |= child->has_others;
 	pfree(child);
 }
 

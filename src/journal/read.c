@@ -29,8 +29,8 @@
 /* Columns of topgun.journal_N and topgun.journal_N_part. */
 enum
 {
-	HEAD_POSITION = 1, HEAD_BATCH, HEAD_PARTS, HEAD_MARK, HEAD_MERGED_FROM, HEAD_ADVANCE,
-	HEAD_ENTRIES
+	HEAD_POSITION = 1, HEAD_BATCH, HEAD_PARTS, HEAD_MARK, HEAD_MERGED_FROM, HEAD_ONLY_DELETES,
+	HEAD_ADVANCE, HEAD_ENTRIES
 };
 enum
 {
@@ -208,6 +208,7 @@ tg_journal_next(TgJournalReader *reader, TgJournalPiece *piece)
 	memset(piece, 0, sizeof(*piece));
 	piece->cursor.position = segment->position;
 	piece->merged_from = DatumGetInt32(head_value(segment, HEAD_MERGED_FROM));
+	piece->only_deletes = DatumGetBool(head_value(segment, HEAD_ONLY_DELETES));
 
 	if (reader->parts != NULL)
 	{

@@ -18,6 +18,7 @@ typedef struct TgJournalPiece
 	TgCursor	cursor;			/* of a reader that has read this piece */
 	bool		is_last;		/* of its transaction; mark and advance hold */
 	TgNodeId	merged_from;
+	bool		only_deletes;	/* by all of its transaction */
 	TgStamp		mark;
 	TgBytes		advance;		/* encoded vector; empty: none */
 	TgBytes		entries;

@@ -140,9 +140,6 @@ compare_names(const void *a, const void *b, void *arg)
 }
 
 /*
- * Fill in the columns that travel, and find the stamp.
- */
-/*
  * Errors out if somebody has given the stamp column another type.
  */
 void
@@ -157,6 +154,9 @@ tg_require_stamp_type(Relation rel, Oid type)
 			 errhint("Use topgun.remove_table() and topgun.add_table().")));
 }
 
+/*
+ * Fill in the columns that travel, and find the stamp.
+ */
 static void
 build_columns(TgTable *table, Relation rel)
 {

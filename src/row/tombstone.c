@@ -6,9 +6,9 @@
  * The index has the hash of the key by its own operator class, so that equal
  * keys with different bytes (numeric 1.0 and 1.00) have one tombstone.
  *
- * A key has one tombstone, the greatest.  Two transactions that merge the
- * deletion of an absent key at the same time may leave two: nothing is locked
- * for that, a look-up takes the greatest.
+ * A key has one tombstone, the greatest.  Transactions that delete an absent
+ * key at the same time may leave two, and so does one that comes late with an
+ * older one: nothing is locked for that, a look-up takes the greatest.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,12 +34,6 @@
 
 #define BATCH_TUPLES	500		/* written together */
 #define BATCH_BYTES		65536
-#define WALK_STEPS		4		/* before looking a hash up in the index */
-#define WORTH_HITS		8		/* such a look-up pays if so many hashes need
-								 * none of their own after it */
-#define MIN_PATIENCE	4		/* hashes that are looked up before any scan */
-#define MAX_PATIENCE	4096	/* hashes that are looked up one by one where
-								 * it does not pay */
 
 typedef struct TombstoneShared
 {
@@ -182,27 +176,17 @@ struct TgTombstoneWriter
 	Relation	rel;
 	Relation	index;
 	IndexInfo  *index_info;
-
-	/* the tombstones that were there before, in the order of the index */
-	Snapshot	snapshot;
-	IndexScanDesc scan;
-	TupleTableSlot *old;
-	TgTableId	table;			/* of the scan; 0: not begun */
-	int32		begin;			/* the scan has been at hashes from here ... */
-	int32		next;			/* ... to here, which is in "old" */
-	bool		at_end;			/* there is none */
-	int			hits;			/* hashes since it was begun anew */
-	int			patience;		/* how many go without it if these were few */
-	int			nsingle;		/* how many of them are left */
-	IndexScanDesc single;		/* of one hash */
-	TupleTableSlot *single_old;
+	TupleDesc	desc;			/* a copy, so that slots need not pin it */
 
 	/* those that are not yet written */
-	TupleDesc	desc;			/* a copy, so that slots need not pin it */
 	TupleTableSlot *slots[BATCH_TUPLES];
+	TgTable    *tables[BATCH_TUPLES];	/* whose they are */
 	int			nslots;
 	Size		bytes;
 	MemoryContext context;		/* of their tuples; reset with each batch */
+
+	Snapshot	snapshot;		/* has those that were there before; NULL: not
+								 * asked for yet */
 };
 
 /*
@@ -217,143 +201,45 @@ tg_tombstones_begin(void)
 	writer->index = index_open(tg_catalog_oid(TG_CAT_TOMBSTONE_KEY), RowExclusiveLock);
 	writer->index_info = BuildIndexInfo(writer->index);
 	writer->desc = CreateTupleDescCopy(RelationGetDescr(writer->rel));
-	writer->snapshot = RegisterSnapshot(GetLatestSnapshot());
-	writer->scan = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
-	writer->old = table_slot_create(writer->rel, NULL);
-	writer->single = tg_index_beginscan(writer->rel, writer->index, writer->snapshot, 2);
-	writer->single_old = table_slot_create(writer->rel, NULL);
-	writer->nsingle = writer->patience = MIN_PATIENCE;
 	writer->context = AllocSetContextCreate(CurrentMemoryContext, "topgun tombstones",
 											ALLOCSET_DEFAULT_SIZES);
 	return writer;
 }
 
+/*
+ * Remove the older tombstones of the key that was written in the slot.  What
+ * this command has written is not seen; one that somebody else is removing now
+ * is left to him.
+ */
 static void
-advance_scan(TgTombstoneWriter *writer)
+remove_older(TgTombstoneWriter *writer, TgTable *table, TupleTableSlot *slot)
 {
 	bool		isnull;
+	TgStamp		stamp = DatumGetTgStamp(slot_getattr(slot, TG_TOMBSTONE_STAMP, &isnull));
+	int32		hash = DatumGetInt32(slot_getattr(slot, TG_TOMBSTONE_HASH, &isnull));
+	bytea	   *key = DatumGetByteaPP(slot_getattr(slot, TG_TOMBSTONE_KEY, &isnull));
+	SysScanDesc scan;
+	HeapTuple	tuple;
 
-	writer->at_end = !index_getnext_slot(writer->scan, ForwardScanDirection, writer->old);
-	if (!writer->at_end)
-		writer->next = DatumGetInt32(slot_getattr(writer->old, TG_TOMBSTONE_HASH, &isnull));
-}
-
-static void
-restart_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
-{
-	ScanKeyData keys[2];
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table));
-	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(hash));
-	index_rescan(writer->scan, keys, 2, NULL, 0);
-	writer->table = table;
-	writer->begin = hash;
-	advance_scan(writer);
-
-	/* such a scan reads a page of the index to its end */
-	writer->patience = writer->hits >= WORTH_HITS ? 0 : Min(writer->patience * 2 + MIN_PATIENCE, MAX_PATIENCE);
-	writer->nsingle = writer->patience;
-	writer->hits = 0;
-}
-
-/*
- * Has the scan to be moved to get at this hash?
- */
-static bool
-is_elsewhere(TgTombstoneWriter *writer, TgTableId table, int32 hash)
-{
-	return writer->table != table || hash < writer->begin ||
-		(!writer->at_end && writer->next < hash);
-}
-
-/*
- * Bring the scan to the first tombstone with this hash, or one that would come
- * after it.  A hash or two further on, it is walked there.
- */
-static void
-move_scan(TgTombstoneWriter *writer, TgTableId table, int32 hash)
-{
-	int			steps = 0;
-
-	writer->hits++;
-	if (writer->table != table || hash < writer->begin)
-		restart_scan(writer, table, hash);
-	while (!writer->at_end && writer->next < hash)
+	if (writer->snapshot == NULL)
+		writer->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	scan = begin_scan(writer->rel, table, (uint32) hash, writer->snapshot);
+	while ((tuple = systable_getnext(scan)) != NULL)
 	{
-		if (++steps > WALK_STEPS)
-			restart_scan(writer, table, hash);
-		else
-			advance_scan(writer);
+		TM_FailureData failure;
+		TgStamp		old_stamp;
+
+		if (is_of_key(writer->rel, tuple, table, tg_bytes_of_varlena(key), &old_stamp) && old_stamp < stamp)
+			(void) heap_delete(writer->rel, &tuple->t_self, GetCurrentCommandId(true),
+							   InvalidSnapshot, false, &failure, false);
 	}
-}
-
-/*
- * Remove a tombstone that is one of the key's, and older.  One that somebody
- * else is removing now is left to him.  False if it is the key's, but not
- * older.
- */
-static bool
-remove_if_older(TgTombstoneWriter *writer, TupleTableSlot *old, TgTable *table, TgBytes key,
-				TgStamp than)
-{
-	bool		isnull;
-	Datum		bytes = slot_getattr(old, TG_TOMBSTONE_KEY, &isnull);
-	TgStamp		stamp = DatumGetTgStamp(slot_getattr(old, TG_TOMBSTONE_STAMP, &isnull));
-	TM_FailureData failure;
-
-	if (!tg_key_equal(table->key, tg_bytes_of_varlena(DatumGetByteaPP(bytes)), key))
-		return true;
-	if (stamp >= than)
-		return false;
-	(void) heap_delete(writer->rel, &old->tts_tid, GetCurrentCommandId(true),
-					   InvalidSnapshot, false, &failure, false);
-	return true;
-}
-
-/*
- * Look one hash up.
- */
-static bool
-remove_older_single(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp than)
-{
-	ScanKeyData keys[2];
-	bool		is_newest = true;
-
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(table->id));
-	ScanKeyInit(&keys[1], 2, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(hash));
-	index_rescan(writer->single, keys, 2, NULL, 0);
-	while (index_getnext_slot(writer->single, ForwardScanDirection, writer->single_old))
-		is_newest &= remove_if_older(writer, writer->single_old, table, key, than);
-	return is_newest;
-}
-
-/*
- * Remove the older tombstones of the key.  False if there is one that is not
- * older.
- */
-static bool
-remove_older(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp than)
-{
-	bool		is_newest = true;
-
-	if (writer->nsingle > 0 && is_elsewhere(writer, table->id, hash))
-	{
-		writer->nsingle--;
-		return remove_older_single(writer, table, key, hash, than);
-	}
-	move_scan(writer, table->id, hash);
-	for (; !writer->at_end && writer->next == hash; advance_scan(writer))
-		is_newest &= remove_if_older(writer, writer->old, table, key, than);
-	/* the next key may have the same hash: then look again */
-	writer->begin = hash == PG_INT32_MAX ? hash : hash + 1;
-	if (hash == PG_INT32_MAX)
-		writer->table = 0;
-	return is_newest;
+	systable_endscan(scan);
 }
 
 /*
  * The one index is filled directly: what the catalog functions do for each row
- * costs as much as the insertion.
+ * costs as much as the insertion.  It is not unique, but asked as if it were,
+ * it tells on the same way down whether the key may have a tombstone already.
  */
 static void
 write_batch(TgTombstoneWriter *writer)
@@ -367,8 +253,9 @@ write_batch(TgTombstoneWriter *writer)
 
 		values[0] = slot_getattr(slot, TG_TOMBSTONE_TABLE, &nulls[0]);
 		values[1] = slot_getattr(slot, TG_TOMBSTONE_HASH, &nulls[1]);
-		(void) index_insert(writer->index, values, nulls, &slot->tts_tid, writer->rel,
-							UNIQUE_CHECK_NO, false, writer->index_info);
+		if (!index_insert(writer->index, values, nulls, &slot->tts_tid, writer->rel,
+						  UNIQUE_CHECK_PARTIAL, false, writer->index_info))
+			remove_older(writer, writer->tables[i], slot);
 		ExecClearTuple(slot);
 	}
 	writer->nslots = 0;
@@ -377,7 +264,7 @@ write_batch(TgTombstoneWriter *writer)
 }
 
 static void
-add_to_batch(TgTombstoneWriter *writer, TgTableId table, TgBytes key, int32 hash, TgStamp stamp)
+add_to_batch(TgTombstoneWriter *writer, TgTable *table, TgBytes key, int32 hash, TgStamp stamp)
 {
 	MemoryContext old = MemoryContextSwitchTo(writer->context);
 	Datum		values[TG_TOMBSTONE_COLUMNS];
@@ -385,7 +272,7 @@ add_to_batch(TgTombstoneWriter *writer, TgTableId table, TgBytes key, int32 hash
 	HeapTuple	tuple;
 
 	values[TG_TOMBSTONE_STAMP - 1] = TgStampGetDatum(stamp);
-	values[TG_TOMBSTONE_TABLE - 1] = Int32GetDatum(table);
+	values[TG_TOMBSTONE_TABLE - 1] = Int32GetDatum(table->id);
 	values[TG_TOMBSTONE_HASH - 1] = Int32GetDatum(hash);
 	values[TG_TOMBSTONE_KEY - 1] = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
 	tuple = heap_form_tuple(writer->desc, values, nulls);
@@ -394,14 +281,15 @@ add_to_batch(TgTombstoneWriter *writer, TgTableId table, TgBytes key, int32 hash
 
 	if (writer->slots[writer->nslots] == NULL)
 		writer->slots[writer->nslots] = MakeSingleTupleTableSlot(writer->desc, &TTSOpsHeapTuple);
-	ExecStoreHeapTuple(tuple, writer->slots[writer->nslots++], false);
+	ExecStoreHeapTuple(tuple, writer->slots[writer->nslots], false);
+	writer->tables[writer->nslots++] = table;
 	writer->bytes += tuple->t_len;
 }
 
 /*
- * Write the tombstone of a key, in place of older ones; if there is one as
- * new or newer, it stays and nothing is written.  One key at most once by one
- * writer: it does not see what it has written itself.
+ * Write the tombstone of a key, in place of older ones.  One key at most once
+ * by one writer: it does not see what it has written itself.  The table must
+ * stay open until tg_tombstones_end().
  */
 void
 tg_tombstones_write(TgTombstoneWriter *writer, TgTable *table, TgBytes key, uint32 hash,
@@ -410,9 +298,7 @@ tg_tombstones_write(TgTombstoneWriter *writer, TgTable *table, TgBytes key, uint
 	Assert(hash == tg_key_hash(table->key, key));
 
 	raise_greatest(stamp);
-	if (!remove_older(writer, table, key, (int32) hash, stamp))
-		return;
-	add_to_batch(writer, table->id, key, (int32) hash, stamp);
+	add_to_batch(writer, table, key, (int32) hash, stamp);
 	if (writer->nslots == BATCH_TUPLES || writer->bytes > BATCH_BYTES)
 		write_batch(writer);
 }
@@ -427,12 +313,9 @@ tg_tombstones_end(TgTombstoneWriter *writer)
 		write_batch(writer);
 	for (int i = 0; i < BATCH_TUPLES && writer->slots[i] != NULL; i++)
 		ExecDropSingleTupleTableSlot(writer->slots[i]);
-	ExecDropSingleTupleTableSlot(writer->old);
-	ExecDropSingleTupleTableSlot(writer->single_old);
-	index_endscan(writer->scan);
-	index_endscan(writer->single);
+	if (writer->snapshot != NULL)
+		UnregisterSnapshot(writer->snapshot);
 	index_close(writer->index, RowExclusiveLock);
-	UnregisterSnapshot(writer->snapshot);
 	table_close(writer->rel, RowExclusiveLock);
 	MemoryContextDelete(writer->context);
 	pfree(writer);

@@ -80,7 +80,8 @@ BEGIN
 				batch topgun.stamp NOT NULL,
 				parts int NOT NULL,
 				mark topgun.stamp NOT NULL,
-				merged_from int NOT NULL
+				merged_from int NOT NULL,
+				only_deletes bool NOT NULL
 			) WITH (autovacuum_enabled = off);
 			-- in one command, so that it gets no TOAST table
 			ALTER TABLE topgun.journal_%1$s

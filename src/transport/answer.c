@@ -40,6 +40,7 @@ typedef struct ChangedKey
 	TgTableId	table;
 	TgOp		op;				/* of the entry with the newest stamp */
 	TgStamp		stamp;			/* the newest that an entry gives it */
+	bool		is_deletion;	/* the entry is, for good */
 	TgBytes		key;
 } ChangedKey;
 
@@ -59,7 +60,7 @@ typedef struct Answer
 } Answer;
 
 static void
-add_key(Answer *answer, const TgEntry *entry)
+add_key(Answer *answer, const TgEntry *entry, bool only_deletes)
 {
 	char	   *copy = palloc(entry->key.len + 1);
 
@@ -75,6 +76,7 @@ add_key(Answer *answer, const TgEntry *entry)
 		.table = entry->table,
 			.op = entry->op,
 			.stamp = entry->new_stamp,
+			.is_deletion = only_deletes,
 			.key =
 		{
 			copy, entry->key.len
@@ -94,16 +96,16 @@ asker_sent(Answer *answer, const TgEntry *entry)
 }
 
 static void
-add_keys(Answer *answer, TgBytes entries, bool from_asker)
+add_keys(Answer *answer, const TgJournalPiece *piece, bool from_asker)
 {
 	TgReader	reader;
 	TgEntry		entry;
 	TgEntryStatus status;
 
-	tg_reader_init(&reader, entries.data, entries.len);
+	tg_reader_init(&reader, piece->entries.data, piece->entries.len);
 	while ((status = tg_entry_read(&reader, &entry)) == TG_ENTRY_OK)
 		if (entry.op != TG_OP_BEGIN && (!from_asker || !asker_sent(answer, &entry)))
-			add_key(answer, &entry);
+			add_key(answer, &entry, piece->only_deletes);
 	if (status == TG_ENTRY_BROKEN)
 		elog(ERROR, "broken journal entry");
 }
@@ -140,8 +142,7 @@ read_journal(Answer *answer)
 	answer->head.complete = true;
 	while (tg_journal_next(reader, &piece))
 	{
-		add_keys(answer, piece.entries,
-				 piece.merged_from == request->asker.node && !request->give_back);
+		add_keys(answer, &piece, piece.merged_from == request->asker.node && !request->give_back);
 		take_advance(answer, &piece);
 		answer->head.cursor = piece.cursor;
 		if (answer->nkeys >= answer->max_keys)
@@ -191,13 +192,19 @@ asker_has(Answer *answer, TgStamp stamp)
  * Add the current version of a key.  That of a deletion whose tombstone has
  * been collected is the entry's own; a row that has gone without a deletion is
  * damage, which is not passed on.
+ *
+ * A transaction that also writes may delete a key and insert it again, with an
+ * older stamp even: its entry is no deletion that ever held.  But in one that
+ * only deletes, each is, and it will do: a newer one has an entry of its own,
+ * further on.
  */
 static void
 add_current(Answer *answer, const ChangedKey *key)
 {
 	TgVersion	version;
 
-	tg_version_find(answer->sections.target, key->key, answer->snapshot, &version);
+	tg_version_find_after(answer->sections.target, key->key, key->is_deletion ? key->stamp : TG_NO_STAMP,
+						  answer->snapshot, &version);
 	if (version.kind == TG_VERSION_NONE && key->op == TG_OP_DELETE)
 	{
 		version.kind = TG_VERSION_DELETED;

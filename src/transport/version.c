@@ -18,7 +18,7 @@
 #include "transport/version.h"
 
 static void
-find_in_table(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *version)
+find_in_table(TgTarget *target, TgBytes key, TgStamp deletion, Snapshot snapshot, TgVersion *version)
 {
 	TgLeaf	   *leaf;
 	TgStamp		deleted;
@@ -33,7 +33,9 @@ find_in_table(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *versi
 		if (!tg_tombstone_may_exceed(version->stamp))
 			return;
 	}
-	deleted = tg_tombstone_find(target->table, key, snapshot);
+	deleted = version->kind == TG_VERSION_NONE ? deletion : TG_NO_STAMP;
+	if (deleted == TG_NO_STAMP)
+		deleted = tg_tombstone_find(target->table, key, snapshot);
 	if (deleted != TG_NO_STAMP && deleted >= version->stamp)
 	{
 		version->kind = TG_VERSION_DELETED;
@@ -49,8 +51,19 @@ find_in_table(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *versi
 void
 tg_version_find(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *version)
 {
+	tg_version_find_after(target, key, TG_NO_STAMP, snapshot, version);
+}
+
+/*
+ * The same if a deletion of the key is known, or TG_NO_STAMP: without a row no
+ * tombstone is looked up, though it may be newer than that.
+ */
+void
+tg_version_find_after(TgTarget *target, TgBytes key, TgStamp deletion, Snapshot snapshot,
+					  TgVersion *version)
+{
 	memset(version, 0, sizeof(*version));
-	find_in_table(target, key, snapshot, version);
+	find_in_table(target, key, deletion, snapshot, version);
 	if (!tg_quarantine_find(target->table->id, key, snapshot, &version->waiting))
 		return;
 	if (version->kind != TG_VERSION_NONE && version->waiting.stamp <= version->stamp)

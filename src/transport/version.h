@@ -26,6 +26,8 @@ typedef struct TgVersion
 } TgVersion;
 
 extern void tg_version_find(TgTarget *target, TgBytes key, Snapshot snapshot, TgVersion *version);
+extern void tg_version_find_after(TgTarget *target, TgBytes key, TgStamp deletion, Snapshot snapshot,
+								  TgVersion *version);
 extern int	tg_version_compare(TgVersionKind a_kind, TgStamp a, TgVersionKind b_kind, TgStamp b);
 extern bool tg_version_send(TgSections *sections, const TgVersion *version, TgBytes key);
 
