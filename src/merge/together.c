@@ -27,6 +27,8 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/hio.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "base/failpoint.h"
@@ -42,9 +44,12 @@
 #include "row/gap.h"
 #include "row/stamp.h"
 #include "row/tombstone.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+
+#define BULK_ROWS	1000		/* so many at once are a bulk insertion */
 
 /* Rows of one leaf that are not here, to be inserted together. */
 typedef struct TgAbsent
@@ -310,6 +315,45 @@ look_for_tombstones(Together *all, TgAbsent *absent)
 			give_up();
 }
 
+/*
+ * What COPY has, too, so that many rows go through a few buffers: here the same
+ * few for all transactions of this process.
+ */
+static BulkInsertState
+begin_bulk_insert(void)
+{
+	static BufferAccessStrategy ring = NULL;
+	BulkInsertState bulk = GetBulkInsertState();
+
+	if (ring == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		ring = GetAccessStrategy(BAS_BULKWRITE);
+		MemoryContextSwitchTo(old);
+	}
+	FreeAccessStrategy(bulk->strategy);
+	bulk->strategy = ring;
+	return bulk;
+}
+
+static void
+end_bulk_insert(BulkInsertState bulk)
+{
+	bulk->strategy = NULL;
+	FreeBulkInsertState(bulk);
+}
+
+static void
+insert_rows(Relation rel, TgAbsent *absent, bool is_bulk)
+{
+	BulkInsertState bulk = is_bulk ? begin_bulk_insert() : NULL;
+
+	table_multi_insert(rel, absent->rows, absent->n, GetCurrentCommandId(true), 0, bulk);
+	if (is_bulk)
+		end_bulk_insert(bulk);
+}
+
 static void
 insert_absent(Together *all, TgAbsent *absent)
 {
@@ -318,7 +362,7 @@ insert_absent(Together *all, TgAbsent *absent)
 	if (absent->n == 0)
 		return;
 	TG_FAILPOINT("merge-before-insert");
-	table_multi_insert(leaf->rel, absent->rows, absent->n, GetCurrentCommandId(true), 0, NULL);
+	insert_rows(leaf->rel, absent, all->merge->expects_absent || absent->n >= BULK_ROWS);
 	for (int i = 0; i < absent->n; i++)
 	{
 		tg_leaf_index(all->target, leaf, absent->rows[i]);

@@ -33,6 +33,7 @@
 #include "utils/snapmgr.h"
 
 #define MAX_KEYS		32768	/* of one answer, to begin with */
+#define MAX_ENTRIES		1000000 /* that are looked at for one answer */
 
 /* A key that the journal names. */
 typedef struct ChangedKey
@@ -53,6 +54,7 @@ typedef struct Answer
 	TgAnswerHead head;
 	ChangedKey *keys;
 	int			nkeys;
+	int			nentries;		/* with those that the asker need not get */
 	int			max_keys;		/* stop to read the journal after so many */
 	TgSections	sections;
 	int			nvisited;		/* keys whose current version is in there */
@@ -95,6 +97,22 @@ asker_sent(Answer *answer, const TgEntry *entry)
 	return entry->op != TG_OP_ANNOUNCE && tg_stamp_node(entry->new_stamp) != answer->node;
 }
 
+static bool
+asker_has(Answer *answer, TgStamp stamp)
+{
+	return tg_vector_covers(answer->request->vector, stamp);
+}
+
+/*
+ * Is the change that an entry names none for the asker?  If there is a newer
+ * version of the key by now, it has an entry of its own, further on.
+ */
+static bool
+is_known(Answer *answer, const TgEntry *entry)
+{
+	return entry->op != TG_OP_ANNOUNCE && asker_has(answer, entry->new_stamp);
+}
+
 static void
 add_keys(Answer *answer, const TgJournalPiece *piece, bool from_asker)
 {
@@ -104,8 +122,12 @@ add_keys(Answer *answer, const TgJournalPiece *piece, bool from_asker)
 
 	tg_reader_init(&reader, piece->entries.data, piece->entries.len);
 	while ((status = tg_entry_read(&reader, &entry)) == TG_ENTRY_OK)
-		if (entry.op != TG_OP_BEGIN && (!from_asker || !asker_sent(answer, &entry)))
+	{
+		answer->nentries++;
+		if (entry.op != TG_OP_BEGIN && !is_known(answer, &entry) &&
+			(!from_asker || !asker_sent(answer, &entry)))
 			add_key(answer, &entry, piece->only_deletes);
+	}
 	if (status == TG_ENTRY_BROKEN)
 		elog(ERROR, "broken journal entry");
 }
@@ -129,8 +151,8 @@ take_advance(Answer *answer, const TgJournalPiece *piece)
 }
 
 /*
- * Read the journal until the horizon or until there are enough keys.  What
- * was merged from the asker goes back to it only if it has asked for that.
+ * Read the journal until the horizon or until there is enough for one answer.
+ * What was merged from the asker goes back to it only if it has asked for that.
  */
 static void
 read_journal(Answer *answer)
@@ -145,7 +167,7 @@ read_journal(Answer *answer)
 		add_keys(answer, &piece, piece.merged_from == request->asker.node && !request->give_back);
 		take_advance(answer, &piece);
 		answer->head.cursor = piece.cursor;
-		if (answer->nkeys >= answer->max_keys)
+		if (answer->nkeys >= answer->max_keys || answer->nentries >= MAX_ENTRIES)
 		{
 			answer->head.complete = false;
 			break;
@@ -180,12 +202,6 @@ is_same_key(const ChangedKey *a, const ChangedKey *b)
 {
 	return a->table == b->table && a->op != TG_OP_TRUNCATE && b->op != TG_OP_TRUNCATE &&
 		a->key.len == b->key.len && memcmp(a->key.data, b->key.data, a->key.len) == 0;
-}
-
-static bool
-asker_has(Answer *answer, TgStamp stamp)
-{
-	return tg_vector_covers(answer->request->vector, stamp);
 }
 
 /*
