@@ -38,6 +38,7 @@
 #include "transport/accepted.h"
 #include "transport/ack.h"
 #include "transport/difference.h"
+#include "transport/gate.h"
 #include "transport/incarnation.h"
 #include "transport/peer.h"
 #include "transport/table_stat.h"
@@ -95,6 +96,7 @@ _PG_init(void)
 	tg_catalog_install();
 	tg_identity_install();
 	tg_view_store_install();
+	tg_gate_install();
 	tg_journal_install();
 	tg_commit_wait_install();
 	tg_capture_install();

@@ -65,7 +65,7 @@ setup_packages() {
 
 # What a build needs.  Somebody who names a PG_CONFIG brings the server.
 setup_build_packages() {
-	local packages=(build-essential pkg-config libxxhash-dev)
+	local packages=(build-essential libxxhash-dev)
 	if [ -z "${PG_CONFIG:-}" ]; then
 		packages+=(postgresql-15 postgresql-server-dev-15 libpq-dev libkrb5-dev)
 	fi

@@ -16,6 +16,7 @@
 #include "clock/identity.h"
 #include "clock/monotonic.h"
 #include "transport/gate.h"
+#include "utils/guc.h"
 #include "transport/incarnation.h"
 #include "transport/member.h"
 
@@ -174,4 +175,30 @@ tg_gate_require_current(const TgSpeaker *sender)
 				(errcode(ERRCODE_TG_STALE_EPOCH),
 				 errmsg("there is a newer view of the cluster than when the peer was asked"),
 				 errdetail("It will be asked again.")));
+}
+
+static emit_log_hook_type next_emit_log = NULL;
+
+/*
+ * Each change of the view meets requests that are under way, and they are made
+ * anew.  The view is logged, topgun.stat_peer has the rest.
+ */
+static void
+keep_out_of_log(ErrorData *error)
+{
+	if (error->elevel == ERROR && error->sqlerrcode == ERRCODE_TG_STALE_EPOCH &&
+		log_min_messages > DEBUG1)
+		error->output_to_server = false;
+	if (error->output_to_server && next_emit_log != NULL)
+		next_emit_log(error);
+}
+
+/*
+ * Leave what is ordinary out of the server's log.  Call once, from _PG_init().
+ */
+void
+tg_gate_install(void)
+{
+	next_emit_log = emit_log_hook;
+	emit_log_hook = keep_out_of_log;
 }

@@ -21,5 +21,6 @@ extern void tg_gate_check(const TgSpeaker *asker);
 extern void tg_gate_check_life(const TgSpeaker *asker);
 pg_noreturn extern void tg_gate_refuse_copy(TgNodeId asker);
 extern void tg_gate_require_current(const TgSpeaker *sender);
+extern void tg_gate_install(void);
 
 #endif							/* TG_TRANSPORT_GATE_H */

@@ -45,6 +45,8 @@ $cluster->{storm_keys} = 200;
 my $storms = $cluster->start_storm(6, 1, 2);
 is($cluster->join_node(3, 2), '3', 'join under load by way of node 2');
 ok($cluster->finish_storm($storms), 'the load never stops');
+unlike(PostgreSQL::Test::Utils::slurp_file($cluster->node($_)->logfile), qr/ERROR:.*\b(epoch|newer view)\b/,
+	"node $_ does not log requests that the change of the view has met as errors") foreach 1 .. 3;
 {
 	local $cluster->{count} = 3;    # node 4 is no member yet
 	$cluster->assert_converged;

@@ -8,18 +8,13 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Scalar::Util qw(looks_like_number);
 use Test::More;
-use TopGun::Cluster;
+use TopGun::Monitored;
 
 my $dir = 'docs/monitoring';
 
 sub yaml { return CPAN::Meta::YAML->read_string(slurp_file("$dir/$_[0]"))->[0]; }
 
-my $cluster = TopGun::Cluster->new(2);
-$cluster->on_all('CREATE TABLE t (id int PRIMARY KEY, v int)');
-$cluster->add_table('t');
-$cluster->sql(1, 'INSERT INTO t SELECT i, i FROM generate_series(1, 100) AS i');
-$cluster->wait_for_sync;
-$cluster->sql(1, 'CREATE ROLE metrics LOGIN IN ROLE pg_monitor');
+my $cluster = TopGun::Monitored->new;
 $cluster->wait_until(1, q{SELECT bool_and(last_heartbeat IS NOT NULL AND state = 'streaming') FROM topgun.stat_peer});
 
 is($cluster->sql(1, q{SELECT rolsuper FROM pg_roles WHERE rolname = 'metrics'}), 'f', 'a role that may only look');

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
-use TopGun::Cluster;
+use TopGun::Monitored;
 
 my $programs = $ENV{PROMETHEUS} or die 'PROMETHEUS is not set';
 my $documents = "$ENV{TESTDIR}/docs/monitoring";
@@ -22,12 +22,7 @@ command_ok([ "$programs/promtool", 'check', 'rules', "$documents/alerts.yml" ], 
 command_ok([ "$programs/promtool", 'test', 'rules', "$documents/alerts_test.yml" ], 'each alert is raised when it should be');
 
 # -------------------------------------------------------- a node and its exporter
-my $cluster = TopGun::Cluster->new(2);
-$cluster->on_all('CREATE TABLE t (id int PRIMARY KEY, v int)');
-$cluster->add_table('t');
-$cluster->sql(1, 'INSERT INTO t SELECT i, i FROM generate_series(1, 100) AS i');
-$cluster->wait_for_sync;
-$cluster->sql(1, 'CREATE ROLE metrics LOGIN IN ROLE pg_monitor');
+my $cluster = TopGun::Monitored->new;
 
 # Start a program that answers at a port of its own; returns its address.
 my @started;

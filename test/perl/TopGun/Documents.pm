@@ -35,6 +35,7 @@ package TopGun::Documents;
 
 use strict;
 use warnings;
+use parent 'TopGun::Stops';
 use File::Basename qw(basename);
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -511,14 +512,6 @@ sub stop
 		$self->run('', 'pg_ctl', '-s', '-D', $data, '-m', 'immediate', 'stop');
 	}
 	$self->{proxy}->stop if $self->{proxy};
-	return;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $!, $@);
-	$self->stop;
 	return;
 }
 

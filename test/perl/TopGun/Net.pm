@@ -13,6 +13,7 @@ package TopGun::Net;
 
 use strict;
 use warnings;
+use parent 'TopGun::Stops';
 use IPC::Open2;
 use PostgreSQL::Test::Utils ();
 
@@ -154,14 +155,6 @@ sub stop
 	my $pid = delete $self->{pid} or return;
 	close($self->{lines});
 	waitpid($pid, 0);
-	return;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $!, $@);
-	$self->stop;
 	return;
 }
 

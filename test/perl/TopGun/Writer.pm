@@ -8,6 +8,7 @@ package TopGun::Writer;
 
 use strict;
 use warnings;
+use parent 'TopGun::Stops';
 use IPC::Open2;
 use POSIX ();
 use Time::HiRes qw(sleep);
@@ -161,14 +162,6 @@ sub disconnect
 	close($session->{out});
 	kill('KILL', $session->{pid});
 	waitpid($session->{pid}, 0);
-	return;
-}
-
-sub DESTROY
-{
-	my ($self) = @_;
-	local ($?, $!, $@);
-	$self->stop;
 	return;
 }
 
