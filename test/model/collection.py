@@ -203,6 +203,8 @@ class World:
             for key, stamp in entries:
                 if merged_from == to.me and not gives_back:
                     continue
+                if stamp <= vector[writer(stamp)]:
+                    continue            # a newer version has an entry of its own
                 now = max(source.state.rows.get(key, 0),
                           source.state.tombs.get(key, 0) if key not in source.state.rows else 0)
                 if now == 0 and not self.rule['forgotten_is_deleted']:
